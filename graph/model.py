@@ -1,0 +1,214 @@
+"""The tables at the seams: their columns, types and keys, checked once where a table enters.
+
+Times are int64 microseconds UTC. Ids are strings. See docs/reference/tables.md (generated).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from graph.errors import InputError
+
+MAX_ID_CHARS = 512
+MAX_TEXT_CHARS = 100_000
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+
+KINDS = (
+    "note",
+    "comment",
+    "reply",
+    "message",
+    "group_message",
+    "like",
+    "follow",
+    "share",
+    "collect",
+    "view",
+)
+PRIVATE_KINDS = ("message", "group_message")
+LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
+LABEL_SOURCES = ("platform", "review", "report", "truth")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its name, its columns in order, its key and what each column means."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    meaning: dict[str, str]
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names, in order."""
+        return list(self.schema.names)
+
+    def check(self, table: pa.Table, where: str) -> pa.Table:
+        """Return `table` cast to this schema, columns in order.
+
+        Raises InputError naming `where`, the column and what was expected.
+        """
+        missing = [c for c in self.columns if c not in table.column_names]
+        if missing:
+            raise InputError(
+                f"{where}: missing column {', '.join(missing)}; a table of {self.name} has {', '.join(self.columns)}"
+            )
+        try:
+            return table.select(self.columns).cast(self.schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+            raise InputError(f"{where}: not a table of {self.name}: {error}") from error
+
+
+def _table(name: str, key: Iterable[str], *columns: tuple[str, pa.DataType, str]) -> Table:
+    keys = tuple(key)
+    fields = [pa.field(c, t, nullable=c not in keys) for c, t, _ in columns]
+    return Table(name, pa.schema(fields), keys, {c: m for c, _, m in columns})
+
+
+_S, _I, _F, _B = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+_L = pa.list_(pa.string())
+
+INTERACTIONS = _table(
+    "interactions",
+    ["event_id"],
+    ("event_id", _S, "id of the record; a hash of all fields and the occurrence number where the source has none"),
+    ("account_id", _S, "who did it"),
+    ("kind", _S, "one of " + ", ".join(KINDS)),
+    ("at", _I, "when, microseconds UTC"),
+    ("target_id", _S, "the note, account or group chat acted on"),
+    ("content_id", _S, "id of what was made (the note, comment, message), where it has one"),
+    ("text", _S, "public text; private text is never stored"),
+    ("urls", _L, "links in it"),
+    ("hashtags", _L, "hashtags in it"),
+    ("client", _S, "client it was made with"),
+    ("device_id", _S, "device it was made on"),
+)
+ACCOUNTS = _table(
+    "accounts",
+    ["account_id"],
+    ("account_id", _S, "the account"),
+    ("registered_at", _I, "when it was registered, microseconds UTC"),
+    ("registration_client", _S, "client it was registered through"),
+    ("device_id", _S, "device it was registered on"),
+    ("verified_role", _S, "role the platform verified: brand, customer_service, ..."),
+    ("declared_automation", _B, "whether it declares that a tool posts for it"),
+)
+LABELS_TABLE = _table(
+    "labels",
+    ["label_id"],
+    ("label_id", _S, "id of the label; a hash of its fields where the source has none"),
+    ("account_id", _S, "the account labelled"),
+    ("label", _S, "one of " + ", ".join(LABELS)),
+    ("source", _S, "one of " + ", ".join(LABEL_SOURCES)),
+    ("at", _I, "when it was given, microseconds UTC"),
+    ("confidence", _F, "0 to 1"),
+)
+ACTIONS = _table(
+    "actions",
+    ["event_id", "channel", "object_id"],
+    ("event_id", _S, "the interaction it was derived from"),
+    ("account_id", _S, "who acted"),
+    ("channel", _S, "the way of acting: comment, like, share, url, hashtag, template, ..."),
+    ("object_id", _S, "what was acted on, with its kind in front: note:..., url:..., template:..."),
+    ("at", _I, "when, microseconds UTC"),
+    ("content_id", _S, "id of what was made, where it has one"),
+)
+EDGES = _table(
+    "edges",
+    ["account_a", "account_b", "channel"],
+    ("account_a", _S, "the account first in lexicographic order"),
+    ("account_b", _S, "the other one"),
+    ("channel", _S, "the channel, or `all`"),
+    ("co_actions", _I, "pairs of actions on the same object within the window"),
+    ("objects", _I, "distinct objects with at least one co-action"),
+    ("first_at", _I, "time of the first co-action, microseconds UTC"),
+    ("last_at", _I, "time of the last co-action, microseconds UTC"),
+    ("a_first_share", _F, "share of co-actions in which account_a acted first, a tie counting half"),
+    ("expected", _F, "objects with a co-action that chance explains"),
+    ("p_value", _F, "probability of at least this many under chance"),
+    ("q_value", _F, "p_value after Benjamini-Hochberg over all pairs of active accounts"),
+)
+CLUSTERS = _table(
+    "clusters",
+    ["account_id"],
+    ("account_id", _S, "the account; unclustered accounts are left out"),
+    ("cluster_id", _S, "the cluster, named after its smallest member"),
+    ("role", _S, "core, bridge, periphery or followed (others trail it; it never trails them)"),
+    ("stability", _F, "how far the cluster recurs over resolutions and seeds, 0 to 1"),
+)
+NETWORKS = _table(
+    "networks",
+    ["network_id"],
+    ("network_id", _S, "keeps its value from run to run"),
+    ("cluster_id", _S, "the cluster of this run it stands for"),
+    ("change", _S, "born, grew, shrank, same, split or merged"),
+    ("size", _I, "accounts"),
+    ("density", _F, "coordination edges over possible pairs"),
+    ("stability", _F, "of the cluster"),
+    ("objects", _I, "distinct objects its members co-acted on"),
+    ("days", _I, "distinct days (UTC) on which they did"),
+    ("channels", _L, "channels with coordination edges, strongest first"),
+    ("first_at", _I, "first co-action, microseconds UTC"),
+    ("last_at", _I, "last co-action, microseconds UTC"),
+    ("title", _S, "what it does, in a line a person can read"),
+)
+EVIDENCE = _table(
+    "evidence",
+    ["account_a", "account_b", "channel", "object_id"],
+    ("account_a", _S, "the account first in lexicographic order"),
+    ("account_b", _S, "the other one"),
+    ("channel", _S, "the channel"),
+    ("object_id", _S, "the object both acted on"),
+    ("a_at", _I, "when account_a acted, microseconds UTC (the closest pair of actions)"),
+    ("b_at", _I, "when account_b acted"),
+    ("a_event_id", _S, "event of account_a"),
+    ("b_event_id", _S, "event of account_b"),
+    ("object_accounts", _I, "accounts that acted on the object at all: its rarity"),
+)
+BEHAVIOUR = _table(
+    "behaviour",
+    ["account_id"],
+    ("account_id", _S, "every account that acted in the data window"),
+    ("actions", _I, "interactions in the data window (actions, for sources that only know objects)"),
+    ("active_days", _I, "distinct days (UTC) with one"),
+    ("first_at", _I, "first one, microseconds UTC"),
+    ("last_at", _I, "last one, microseconds UTC"),
+    ("objects", _I, "distinct objects acted on"),
+    ("joint_objects", _I, "of these, objects with a co-action along a coordination edge"),
+    ("organic_share", _F, "share of its objects that are not joint: its history outside coordination"),
+    ("template_share", _F, "share of its texts whose template at least two other accounts used too; null: no texts"),
+    ("quiet_gap_hours", _F, "longest daily quiet gap, median over days; null under 20 actions or 7 active days"),
+)
+MEASURES = _table(
+    "measures",
+    ["account_id"],
+    ("account_id", _S, "accounts with a coordination edge"),
+    ("component", _S, "connected component, named after its smallest account"),
+    ("coarse_community", _S, "modularity Leiden community (GDS), named after its smallest account"),
+    ("degree", _I, "coordination edges"),
+    ("pagerank", _F, "PageRank over coordination edges (GDS), 6 decimals"),
+    ("betweenness", _F, "betweenness over coordination edges (GDS), 6 significant digits"),
+)
+SCORES = _table(
+    "scores",
+    ["account_id"],
+    ("account_id", _S, "every account of the data window"),
+    ("target", _S, "what the score is a probability of: coordinated or ai_hosted"),
+    ("score", _F, "calibrated probability of the GraphSAGE model"),
+    ("baseline", _F, "calibrated probability of the random forest, for comparison"),
+)
+SUGGESTIONS = _table(
+    "suggestions",
+    ["account_id"],
+    ("account_id", _S, "account whose review would teach most"),
+    ("priority", _F, "higher first"),
+    ("reason", _S, "why"),
+)
+
+LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, ACTIONS)}
+RUN_TABLES = {t.name: t for t in (EDGES, CLUSTERS, NETWORKS, EVIDENCE, BEHAVIOUR, MEASURES, SCORES, SUGGESTIONS)}

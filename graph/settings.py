@@ -1,0 +1,50 @@
+"""The environment, read in this one place.
+
+Every setting may be given as an environment variable, or as a file of the same name in the folder
+that SHOAL_SECRETS_DIR names (how containers hand over secrets). Nothing here has a default that
+would be unsafe in production: credentials have none at all.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the environment says. Command-line options win over it."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    dir: Path = Field(Path("shoal-data"), description="the data folder: log, runs, decisions, Neo4j")
+    cache: Path | None = Field(None, description="where Neo4j's jars are kept (default: inside the Python environment)")
+    neo4j_uri: str | None = Field(
+        None,
+        validation_alias=AliasChoices("NEO4J_URI", "SHOAL_NEO4J_URI"),
+        description="use this Neo4j instead of starting the embedded one",
+    )
+    neo4j_username: str = Field(
+        "neo4j", validation_alias=AliasChoices("NEO4J_USERNAME", "SHOAL_NEO4J_USERNAME"), description="its user"
+    )
+    neo4j_password: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("NEO4J_PASSWORD", "SHOAL_NEO4J_PASSWORD"), description="its password"
+    )
+    maven_mirror: str | None = Field(None, description="repository to fetch Neo4j's jars from")
+    bolt_port: int = Field(0, ge=0, le=65535, description="embedded Neo4j's Bolt port (0: any free one)")
+    http_port: int = Field(0, ge=0, le=65535, description="embedded Neo4j's Browser port (0: any free one)")
+    heap_mb: int | None = Field(None, ge=256, description="embedded Neo4j's heap, in MiB (default: by the machine)")
+    page_cache_mb: int | None = Field(None, ge=64, description="embedded Neo4j's page cache, in MiB")
+    database_url: SecretStr | None = Field(None, description="decision store (default: SQLite in the data folder)")
+    api_host: str = Field("127.0.0.1", description="address the API listens on")
+    api_port: int = Field(8321, ge=0, le=65535, description="port the API listens on (0: any free one)")
+    policy: Path | None = Field(None, description="policy file (default: the one shipped)")
+    require: str = Field("", description="comma-separated parts the tests must not skip")
+
+
+def settings() -> Settings:
+    """Read the environment as it is now. Raises pydantic's ValidationError on a bad value."""
+    secrets = os.environ.get("SHOAL_SECRETS_DIR")
+    return Settings(_secrets_dir=secrets)

@@ -1,0 +1,92 @@
+"""The data folder: where log, runs, decisions, Neo4j and reports of one platform lie.
+
+DIR/
+    log/            event log (graph.log)
+    runs/           runs (graph.runs)
+    decisions.db    decision store, when it is SQLite
+    neo4j/          embedded Neo4j's data
+    rejects/        rows refused at ingest, with reasons
+    reports/        one HTML page a run
+    secrets/        generated passwords and keys, readable by the owner alone
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from graph.errors import ConflictError
+from graph.files import write_bytes
+from graph.log import EventLog
+from graph.runs import RunStore
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One data folder. Making the object touches nothing."""
+
+    root: Path
+
+    @property
+    def log(self) -> EventLog:
+        """What was observed."""
+        return EventLog(self.root / "log")
+
+    @property
+    def runs(self) -> RunStore:
+        """What was inferred."""
+        return RunStore(self.root / "runs")
+
+    @property
+    def neo4j(self) -> Path:
+        """Embedded Neo4j's folder."""
+        return self.root / "neo4j"
+
+    @property
+    def rejects(self) -> Path:
+        """Rows refused at ingest."""
+        return self.root / "rejects"
+
+    @property
+    def reports(self) -> Path:
+        """HTML reports."""
+        return self.root / "reports"
+
+    @property
+    def decisions(self) -> Path:
+        """The decision store, when it is SQLite."""
+        return self.root / "decisions.db"
+
+    def secret(self, name: str) -> str:
+        """A secret of this folder, generated on first use, readable by the owner alone."""
+        path = self.root / "secrets" / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_bytes(path, secrets.token_urlsafe(32).encode(), mode=0o600)
+        return path.read_text().strip()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder's lock: one process at a time appends to the log or makes runs.
+
+        Raises ConflictError naming the other process. The lock goes with the process, so a crash
+        leaves nothing to clean up.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock, owner = FileLock(self.root / ".lock"), self.root / ".lock-owner"
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            who = owner.read_text().strip() if owner.exists() else "unknown"
+            raise ConflictError(f"{self.root}: another shoal (process {who}) is writing here; wait for it") from error
+        try:
+            owner.write_text(f"{os.getpid()}\n")
+            yield
+        finally:
+            lock.release()
