@@ -1,0 +1,44 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graph.settings import settings
+
+REQUIRED = {part.strip() for part in settings().require.split(",") if part.strip()}
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str, bool, str], None]:
+    """Skip a test whose outside part is absent; fail it where SHOAL_REQUIRE names the part."""
+
+    def check(part: str, present: bool, why: str) -> None:
+        if present:
+            return
+        if part in REQUIRED:
+            pytest.fail(f"SHOAL_REQUIRE names {part}, but {why}")
+        pytest.skip(f"{part}: {why}")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def shared_data(need: Callable[[str, bool, str], None]) -> Path:
+    """Folder of real data with known answers, which users do not have."""
+    folder = Path(os.environ.get("SHOAL_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    need("shared-data", folder.is_dir(), "no folder of real data; set SHOAL_SHARED_DATA to one")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium(need: Callable[[str, bool, str], None]) -> Path:
+    """A real browser."""
+    found = shutil.which("chromium")
+    need("chromium", found is not None, "no chromium on this machine (Debian: apt-get install chromium)")
+    return Path(str(found))
