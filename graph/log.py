@@ -25,6 +25,8 @@ from graph.errors import ConflictError
 from graph.files import digest_of, sha256_of, sync_folder, write_json
 from graph.model import LOG_TABLES
 
+EngineError = duckdb.Error  # what a statement on `EventLog.connect()` may raise
+
 
 @dataclass(frozen=True)
 class Batch:

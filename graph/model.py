@@ -31,7 +31,7 @@ KINDS = (
 )
 PRIVATE_KINDS = ("message", "group_message")
 LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
-LABEL_SOURCES = ("platform", "review", "report", "truth")
+LABEL_SOURCES = ("platform", "review", "report")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,243 @@
+"""From a file to the event log: read, validate, derive actions, append. Nothing is lost, nothing twice.
+
+A batch is named after the bytes of its file, so the same file changes nothing; rows whose event was in
+the log already are counted as repeated; rows that cannot be used go to a reject file with reasons.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from graph.errors import InputError
+from graph.files import sha256_of
+from graph.log import EventLog
+from graph.model import LOG_TABLES, PRIVATE_KINDS
+from graph.workspace import Workspace
+from ingest.objects import actions_sql
+from ingest.readers import KEPT_CHARS, SUFFIXES, open_raw
+from ingest.schema import Format
+
+FORMAT_NAMES = ("native", "actions", "coortweet")
+VERSION = 1  # of what this module makes of a file; part of the batch id
+IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id"}
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of one file. `rows` = appended + repeated + rejected, in source rows."""
+
+    path: Path
+    table: str
+    rows: int
+    appended: int
+    repeated: int
+    rejected: int
+    rejects: Path | None
+    known: bool = False  # the same file was appended before; nothing was done
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        if self.known:
+            return f"{self.path}: in the log already, nothing to do"
+        refused = f", {self.rejected:,} rejected (see {self.rejects})" if self.rejected else ""
+        again = f", {self.repeated:,} in the log already" if self.repeated else ""
+        return f"{self.path}: {self.rows:,} rows of {self.table}: {self.appended:,} appended{again}{refused}"
+
+
+def source_files(path: Path) -> list[Path]:
+    """The files to ingest: the file itself, or a folder's files in order (its subfolders are left alone)."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.is_file() and any(s in SUFFIXES for s in p.suffixes))
+    if not files:
+        raise InputError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}")
+    return files
+
+
+def choose_format(name: str, columns: dict[str, str], where: str) -> Format:
+    """The table of format `name` that a file with these columns holds: the one whose columns fit best."""
+    if name not in FORMAT_NAMES:
+        raise InputError(f"no format {name!r}; there are {', '.join(FORMAT_NAMES)}")
+    formats: tuple[Format, ...] = import_module(f"ingest.formats.{name}").FORMATS
+    best = max(formats, key=lambda f: sum(i.column in columns for i in f.fields))
+    best.require(columns, where)
+    return best
+
+
+def ingest(workspace: Workspace, path: Path, format_name: str = "native", *, now: int | None = None) -> Ingested:
+    """Append one file to the event log. The caller holds `workspace.writing()`.
+
+    Args:
+        workspace: the data folder.
+        path: a CSV, JSON Lines or Parquet file (CSV and JSON Lines may be gzipped).
+        format_name: one of FORMAT_NAMES.
+        now: the present in microseconds UTC, for refusing times in the future (default: the clock).
+
+    Raises:
+        InputError: the file is unreadable, empty, lacks columns, or no row of it can be used.
+    """
+    log = workspace.log
+    if not path.is_file() or path.stat().st_size == 0:
+        open_raw(None, path)  # says what is wrong with it
+    batch_id = hashlib.sha256(f"{sha256_of(path)}:{format_name}:{VERSION}".encode()).hexdigest()[:32]
+    if log.has(batch_id):
+        return Ingested(path, "", 0, 0, 0, 0, None, known=True)
+    connection = log.connect()
+    try:
+        connection.execute(f"SET temp_directory = '{str(workspace.root / '.spill').replace(chr(39), chr(39) * 2)}'")
+        return _append(connection, workspace, log, path, format_name, batch_id, now or time.time_ns() // 1000)
+    finally:
+        connection.close()
+
+
+def _append(
+    connection: Any, workspace: Workspace, log: EventLog, path: Path, format_name: str, batch_id: str, now: int
+) -> Ingested:
+    columns = open_raw(connection, path)
+    form = choose_format(format_name, columns, str(path))
+    connection.execute(f"CREATE TEMP TABLE checked AS {form.select(columns, now)}")
+    _name_rows(connection, form.table)
+    _mark_repeats(connection, form.table)
+    rows, bad, broken, repeated = connection.execute(
+        "SELECT (SELECT count(*) FROM checked), (SELECT count(*) FROM checked WHERE len(reasons) > 0), "
+        "(SELECT count(*) FROM broken), (SELECT count(*) FROM checked WHERE len(reasons) = 0 AND repeated)"
+    ).fetchall()[0]
+    rejects = _write_rejects(connection, workspace, path, batch_id) if bad + broken else None
+    rejected, good = bad + broken, rows - bad - repeated
+    if rows + broken == 0:
+        raise InputError(f"{path}: no rows")
+    if good == 0 and repeated == 0:
+        first = connection.execute(
+            "SELECT source_row, reason FROM (SELECT source_row, reasons[1] AS reason FROM checked "
+            "UNION ALL SELECT source_row, reason FROM broken) ORDER BY source_row LIMIT 1"
+        ).fetchall()[0]
+        raise InputError(
+            f"{path}: none of its {rejected:,} rows can be used; row {first[0]}, {first[1]}; all of them: {rejects}"
+        )
+    staging = log.stage(batch_id)
+    _write_tables(connection, workspace, staging, form.table)
+    log.commit(
+        staging,
+        {
+            "source": path.name,
+            "format": form.name,
+            "table": form.table,
+            "version": VERSION,
+            "rows": rows + broken,
+            "appended": good,
+            "repeated": repeated,
+            "rejected": rejected,
+        },
+    )
+    return Ingested(path, form.table, rows + broken, good, repeated, rejected, rejects)
+
+
+def _fields(table: str) -> str:
+    """SQL of one text holding every field but the id, with lengths: what makes two rows the same."""
+    columns = [c for c in LOG_TABLES[table].columns if c != IDS.get(table)]
+    parts = ", ".join(f"coalesce(length(\"{c}\"::VARCHAR) || ':' || \"{c}\"::VARCHAR, '-')" for c in columns)
+    return f"concat({parts})"
+
+
+def _name_rows(connection: Any, table: str) -> None:
+    """Give rows without an id one: a hash of all fields and the occurrence number (graph.model)."""
+    connection.execute(
+        f"ALTER TABLE checked ADD COLUMN content VARCHAR; UPDATE checked SET content = sha256({_fields(table)})"
+    )
+    if table in IDS:
+        key = f'"{IDS[table]}"'
+        connection.execute(
+            f"UPDATE checked SET {key} = 'h' || left(sha256(content || ':' || n.n), 31) FROM "
+            f"(SELECT source_row, row_number() OVER (PARTITION BY content ORDER BY source_row) AS n FROM checked "
+            f"WHERE {key} IS NULL) n WHERE n.source_row = checked.source_row AND {key} IS NULL"
+        )
+
+
+def _mark_repeats(connection: Any, table: str) -> None:
+    """Mark rows whose id was used before: with the same content a repeat, with other content a reject."""
+    connection.execute("ALTER TABLE checked ADD COLUMN repeated BOOLEAN DEFAULT false")
+    if table not in IDS:
+        return
+    key = f'"{IDS[table]}"'
+    # for actions an event may act on several objects: the key of the table is what repeats
+    keys = [f'"{c}"' for c in LOG_TABLES[table].key]
+    same = ", ".join(keys)
+    connection.execute(
+        f"CREATE TEMP TABLE earlier AS SELECT {same}, sha256({_fields(table)}) AS content, 0 AS source_row FROM {table} "
+        f"SEMI JOIN (SELECT {key} FROM checked) USING ({key})"
+    )
+    connection.execute(
+        f"CREATE TEMP TABLE firsts AS SELECT {same}, arg_min(content, source_row) AS content, min(source_row) AS source_row "
+        f"FROM (SELECT {same}, content, source_row FROM checked WHERE len(reasons) = 0 UNION ALL FROM earlier) GROUP BY ALL"
+    )
+    joined = " AND ".join(f"checked.{k} = f.{k}" for k in keys)
+    used = f"['{IDS[table]}: ' || left(checked.{key}, 60) || ' was used before with other content']"
+    connection.execute(
+        f"UPDATE checked SET repeated = f.content = checked.content, "
+        f"reasons = CASE WHEN f.content <> checked.content THEN {used} ELSE reasons END "
+        f"FROM firsts f WHERE {joined} AND f.source_row < checked.source_row AND len(reasons) = 0"
+    )
+
+
+def _write_rejects(connection: Any, workspace: Workspace, path: Path, batch_id: str) -> Path:
+    """One JSON object a refused row: file, row, reasons, record. Private text is left out."""
+    target = workspace.rejects / f"{batch_id}.jsonl"
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    names = [n for n, *_ in connection.execute("DESCRIBE raw").fetchall() if n != "source_row"]
+    private = ", ".join(f"'{k}'" for k in PRIVATE_KINDS)
+    hide = f"raw.kind IN ({private})" if {"kind", "text"} <= set(names) else "false"
+    values = ", ".join(
+        "'"
+        + n.replace("'", "''")
+        + "': "
+        + (f"CASE WHEN {hide} THEN NULL ELSE " if n == "text" else "(")
+        + f'left(raw."{n.replace(chr(34), chr(34) * 2)}"::VARCHAR, {KEPT_CHARS})'
+        + (" END" if n == "text" else ")")
+        for n in names
+    )
+    reader = connection.sql(
+        f"SELECT source_row, reasons, to_json({{{values}}}) AS record FROM checked JOIN raw USING (source_row) "
+        "WHERE len(reasons) > 0 UNION ALL SELECT source_row, [reason], to_json(raw_text) FROM broken ORDER BY source_row"
+    ).to_arrow_reader(10_000)
+    temporary = target.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        temporary.chmod(0o600)
+        for batch in reader:
+            for row in batch.to_pylist():
+                record = {"file": path.name, "row": row["source_row"], "reasons": row["reasons"]}
+                file.write(json.dumps({**record, "record": json.loads(row["record"])}, ensure_ascii=False) + "\n")
+    temporary.replace(target)
+    return target
+
+
+def _write_tables(connection: Any, workspace: Workspace, staging: Path, table: str) -> None:
+    good = "(SELECT * FROM checked WHERE len(reasons) = 0 AND NOT repeated)"
+    columns = ", ".join(f'"{c}"' for c in LOG_TABLES[table].columns)
+    order = '"at", ' if "at" in LOG_TABLES[table].columns else ""
+    keys = ", ".join(f'"{c}"' for c in LOG_TABLES[table].key)
+    if table == "interactions":
+        private = ", ".join(f"'{k}'" for k in PRIVATE_KINDS)
+        hidden = f"(SELECT * REPLACE (CASE WHEN kind IN ({private}) THEN NULL ELSE text END AS text) FROM {good})"
+        _copy(connection, f"SELECT {columns} FROM {hidden} ORDER BY {order}{keys}", staging / "interactions.parquet")
+        actions = actions_sql(good, good)
+        _copy(connection, actions, staging / "actions.parquet", key=workspace.secret("templates"))
+    else:
+        source = (
+            f"{good} QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
+            if table == "accounts"
+            else good
+        )
+        _copy(connection, f"SELECT {columns} FROM {source} ORDER BY {order}{keys}", staging / f"{table}.parquet")
+
+
+def _copy(connection: Any, query: str, target: Path, **parameters: str) -> None:
+    connection.execute(
+        f"COPY ({query}) TO '{str(target).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)",
+        parameters or None,
+    )
