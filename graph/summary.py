@@ -1,0 +1,178 @@
+"""A run as a reader meets it: what was looked at, the networks found, the models that scored.
+
+Everything is read from the run's tables, so the same run gives the same summary. A step the run was
+made without counts as an empty table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graph.model import RUN_TABLES
+from graph.runs import Run
+from graph.statements import sql
+from graph.words import apart, between, flat, number, shown, shown_object
+
+TOP_OBJECTS = 3
+HIGH_SCORE = 0.9
+MODEL_FILE = "model.json"
+ROLES = ("core", "bridge", "periphery", "followed")
+
+
+@dataclass(frozen=True)
+class Member:
+    """An account of a network: its role and, where the run has scores, its score."""
+
+    account_id: str
+    role: str
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A network: its row of graph.model.NETWORKS, who is in it and what shows it.
+
+    `left` and `width` place its time span within the data window, in percent.
+    """
+
+    network: Mapping[str, Any]
+    members: list[Member]
+    median_score: float | None
+    evidence: list[str]
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the run looked at, and how much of it is coordinated. Times are microseconds UTC."""
+
+    accounts: int
+    actions: int
+    first_at: int | None
+    last_at: int | None
+    edges: int
+    clustered: int
+    networks: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The models of the run: their target, a table of metrics (a row a model), and how many accounts score high."""
+
+    target: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    high: int
+    high_outside: int
+
+
+def looked(run: Run) -> Looked:
+    """Count what the run looked at."""
+    seen = _table(run, "behaviour")
+    return Looked(
+        accounts=seen.num_rows,
+        actions=pc.sum(seen["actions"]).as_py() or 0,
+        first_at=pc.min(seen["first_at"]).as_py(),
+        last_at=pc.max(seen["last_at"]).as_py(),
+        edges=joined(run).num_rows,
+        clustered=_table(run, "clusters").num_rows,
+        networks=_table(run, "networks").num_rows,
+    )
+
+
+def found(run: Run) -> list[Found]:
+    """The run's networks, largest first."""
+    networks = _table(run, "networks").to_pylist()
+    if not networks:
+        return []
+    clusters = _table(run, "clusters")
+    scores = _table(run, "scores")
+    scores = scores.filter(pc.is_in(scores["account_id"], clusters["account_id"].combine_chunks()))
+    score_of = dict(zip(scores["account_id"].to_pylist(), scores["score"].to_pylist(), strict=True))
+    members: dict[str, list[Member]] = {}
+    for row in clusters.select(["cluster_id", "account_id", "role"]).to_pylist():
+        member = Member(row["account_id"], row["role"], score_of.get(row["account_id"]))
+        members.setdefault(row["cluster_id"], []).append(member)
+    sentences = _sentences(run, {row["cluster_id"]: row["size"] for row in networks})
+    window = looked(run)
+    networks.sort(key=lambda row: (-row["size"], row["network_id"]))
+    return [
+        _tell(row, members.get(row["cluster_id"], []), sentences.get(row["cluster_id"], []), window) for row in networks
+    ]
+
+
+def scored(run: Run) -> Scored | None:
+    """What the run's models say of themselves; None where nothing was scored."""
+    if not run.has("scores"):
+        return None
+    scores = run.table("scores", ["account_id", "target", "score"])
+    high = scores.filter(pc.greater_equal(scores["score"], HIGH_SCORE))
+    inside = pc.is_in(high["account_id"], _table(run, "clusters")["account_id"].combine_chunks())
+    model = json.loads((run.path / MODEL_FILE).read_text(encoding="utf-8")) if run.has(MODEL_FILE) else {}
+    metrics = {name: dict(flat(values)) for name, values in model.get("metrics", {}).items()}
+    names = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    return Scored(
+        target=", ".join(sorted(pc.unique(scores["target"]).to_pylist())) or "nothing",
+        columns=("model", *names),
+        rows=[(shown(model), *(values.get(name, "-") for name in names)) for model, values in metrics.items()],
+        high=high.num_rows,
+        high_outside=high.num_rows - (pc.sum(inside).as_py() or 0),
+    )
+
+
+def joined(run: Run) -> pa.Table:
+    """Coordination edges over all channels, one row a pair."""
+    edges = _table(run, "edges", ["account_a", "account_b", "channel", "objects"])
+    return edges.filter(pc.equal(edges["channel"], "all"))
+
+
+def inside(run: Run, network: Found) -> tuple[pa.Table, pa.Table]:
+    """A network's rows of the clusters table, and the coordination edges among its accounts."""
+    ids = pa.array([member.account_id for member in network.members], pa.string())
+    clusters, edges = _table(run, "clusters"), joined(run)
+    both = pc.and_(pc.is_in(edges["account_a"], ids), pc.is_in(edges["account_b"], ids))
+    return clusters.filter(pc.is_in(clusters["account_id"], ids)), edges.filter(both)
+
+
+def _tell(row: dict[str, Any], members: list[Member], evidence: list[str], window: Looked) -> Found:
+    order = {role: place for place, role in enumerate(ROLES)}
+    ordered = sorted(members, key=lambda m: (order.get(m.role, len(order)), -(m.score or 0), m.account_id))
+    scores = sorted(m.score for m in members if m.score is not None)
+    begin, end = window.first_at or 0, window.last_at or 0
+    length = max(end - begin, 1)
+    left = min(max((row["first_at"] - begin) / length, 0), 1)
+    width = min(max((row["last_at"] - row["first_at"]) / length, 0), 1 - left)
+    middle = scores[len(scores) // 2] if scores else None
+    return Found(row, ordered, middle, evidence, round(100 * left, 2), round(100 * width, 2))
+
+
+def _sentences(run: Run, size_of: dict[str, int]) -> dict[str, list[str]]:
+    """The strongest evidence of each cluster, in plain words."""
+    with duckdb.connect() as connection:
+        connection.register("evidence", _table(run, "evidence"))
+        connection.register("clusters", _table(run, "clusters"))
+        rows = connection.execute(sql("report_objects"), {"top": TOP_OBJECTS}).fetchall()
+    sentences: dict[str, list[str]] = {}
+    for cluster_id, channel, object_id, members, first_at, last_at, gap, everyone in rows:
+        if cluster_id in size_of:
+            sentences.setdefault(cluster_id, []).append(
+                f"{number(members)} of its {number(size_of[cluster_id])} accounts met on "
+                f"{shown_object(channel, object_id)} (channel {shown(channel)}) {between(first_at, last_at)}, "
+                f"pairs a median of {apart(gap)} apart; {number(everyone)} accounts acted on it in all."
+            )
+    return sentences
+
+
+def _table(run: Run, name: str, columns: list[str] | None = None) -> pa.Table:
+    if run.has(name):
+        return run.table(name, columns)
+    empty = RUN_TABLES[name].schema.empty_table()
+    return empty.select(columns) if columns else empty
