@@ -1,0 +1,109 @@
+"""Co-actions: who acted on the same object, on the same channel, within the window.
+
+All counting is SQL (graph/sql/), all of it in integers; floats are computed once, afterwards, in
+graph.significance. The plan is the bucket equi-join of docs/decisions/0003.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from graph.errors import InputError
+from graph.model import SECOND
+from graph.statements import sql
+
+MAX_WINDOW = 86_400 * SECOND
+EXACT_EVENTS = 50_000  # in a larger log, the number of pairs tested is estimated from a sample of accounts
+
+
+@dataclass(frozen=True)
+class CoactionConfig:
+    """What counts as a co-action, and which pairs are looked at.
+
+    Attributes:
+        window: a co-action's two actions lie at most this far apart (microseconds, inclusive).
+        horizon: chance is estimated among actions at most this far apart (microseconds, inclusive).
+        least_objects: pairs with co-actions on fewer objects of a channel can have no edge.
+    """
+
+    window: int = 60 * SECOND
+    horizon: int = 3600 * SECOND
+    least_objects: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse windows that mean nothing."""
+        if not 0 < self.window <= MAX_WINDOW:
+            raise InputError(f"window: {self.window / SECOND} s; expected more than 0 and at most one day")
+        if self.horizon < 2 * self.window:
+            raise InputError("horizon: expected at least twice the window")
+
+
+@dataclass(frozen=True)
+class Coactions:
+    """Candidate pairs and what they did, in integers.
+
+    Attributes:
+        candidates: one row a pair and channel: pair, a, z, channel.
+        meetings: one row a candidate and object: pair, o, near, met.
+        crowds: one row an object, in order of o: near, met over all pairs of actions of two accounts.
+        channel_of: channel of each object, in order of o.
+        pairs_tested: channel -> pairs of accounts that pass the activity filter (`all`: on any one channel).
+    """
+
+    candidates: pd.DataFrame
+    meetings: pd.DataFrame
+    crowds: pd.DataFrame
+    channel_of: np.ndarray
+    pairs_tested: dict[str, int]
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, since: int, until: int) -> None:
+    """Make the integer tables account_ids, object_ids and events of the data window."""
+    for name in ("accounts", "objects", "events"):
+        connection.execute(sql(name), {"since": since, "until": until})
+
+
+def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coactions:
+    """Find candidate pairs and count their meetings. Needs `prepare`."""
+    connection.execute(sql("candidates"), {"window": config.window, "least": config.least_objects})
+    connection.execute(sql("meetings"), {"window": config.window, "horizon": config.horizon})
+    crowds = sql("crowds").format(window=int(config.window), horizon=int(config.horizon))
+    return Coactions(
+        candidates=connection.execute("SELECT pair, a, z, channel FROM candidates ORDER BY pair").df(),
+        meetings=connection.execute("SELECT pair, o, near, met FROM meetings ORDER BY pair, o").df(),
+        crowds=connection.execute(crowds).df(),
+        channel_of=connection.execute("SELECT channel FROM object_ids ORDER BY o").df()["channel"].to_numpy(),
+        pairs_tested=_pairs_tested(connection, config),
+    )
+
+
+def _pairs_tested(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:
+    """Pairs that pass the activity filter, per channel; estimated from a sample of accounts in a large log."""
+    events: int = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
+    modulus = max(1, events // EXACT_EVENTS)
+    given = {"horizon": config.horizon, "least": config.least_objects, "modulus": modulus}
+    return {
+        channel: -(-ordered * modulus // 2)
+        for channel, ordered in connection.execute(sql("pairs_tested"), given).fetchall()
+    }
+
+
+def edge_counts(connection: duckdb.DuckDBPyConnection, kept: pd.DataFrame, config: CoactionConfig) -> pd.DataFrame:
+    """The integer columns of the edge table for the kept pairs (columns a, z), sorted by a, z, channel."""
+    connection.register("kept", pa.Table.from_pandas(kept[["a", "z"]], preserve_index=False))
+    counts = connection.execute(sql("edges"), {"window": config.window}).df()
+    connection.unregister("kept")
+    return counts
+
+
+def account_names(connection: duckdb.DuckDBPyConnection) -> np.ndarray:
+    """Account ids in order of their integer, shape (accounts,)."""
+    names: np.ndarray = (
+        connection.execute("SELECT account_id FROM account_ids ORDER BY a").df()["account_id"].to_numpy()
+    )
+    return names

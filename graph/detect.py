@@ -1,0 +1,232 @@
+"""Detection, from the event log to a run: co-actions, significant edges, clusters, networks, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from graph import coaction, communities, networks, roles, significance
+from graph.behaviour import behaviour
+from graph.errors import InputError, NothingFoundError
+from graph.log import EventLog
+from graph.model import CLUSTERS, DAY, EDGES, EVIDENCE, NETWORKS
+from graph.runs import Building, Run
+from graph.statements import sql
+
+DEFAULT_DAYS = 28
+EVIDENCE_EDGES = 10  # edges an account whose evidence is kept, strongest first
+EVIDENCE_OBJECTS = 20  # objects an edge, rarest first
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """Everything that decides what a run finds, besides the log and the data window.
+
+    Attributes:
+        coaction: what counts as a co-action.
+        cluster: how clusters are looked for.
+        fdr: rate of false discoveries among the kept edges.
+        least_objects: clusters whose members co-acted on fewer distinct objects are left out.
+        least_days: likewise for distinct days (UTC).
+        seed: of community detection and of every model trained in the run.
+    """
+
+    coaction: coaction.CoactionConfig = field(default_factory=coaction.CoactionConfig)
+    cluster: communities.ClusterConfig = field(default_factory=communities.ClusterConfig)
+    fdr: float = 0.01
+    least_objects: int = 3
+    least_days: int = 2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a rate that means nothing."""
+        if not 0 < self.fdr < 1:
+            raise InputError(f"fdr: {self.fdr}; expected a rate between 0 and 1")
+
+
+def data_window(log: EventLog, since: int | None, until: int | None) -> dict[str, int]:
+    """The data window in microseconds UTC, `until` exclusive; by default the 28 days up to the newest event.
+
+    Raises NothingFoundError when the log has no event in it, InputError when it is upside down.
+    """
+    with log.connect() as connection:
+        first, newest = connection.execute('SELECT min("at"), max("at") FROM actions').fetchall()[0]
+        if newest is None:
+            raise NothingFoundError(f"{log.root}: no events yet; `shoal ingest FILES` appends some")
+        until = newest + 1 if until is None else until
+        since = until - DEFAULT_DAYS * DAY if since is None else since
+        if since >= until:
+            raise InputError("--since lies at or after --until")
+        given = {"since": since, "until": until}
+        inside = connection.execute(
+            'SELECT count(*) FROM actions WHERE "at" >= $since AND "at" < $until', given
+        ).fetchall()[0][0]
+    if not inside:
+        raise NothingFoundError(
+            f"no event lies in the data window {_day(since)} to {_day(until)}; "
+            f"the log goes from {_day(first)} to {_day(newest)}"
+        )
+    return given
+
+
+def run_key(log: EventLog, window: dict[str, int], config: DetectConfig) -> dict[str, Any]:
+    """Everything that determines a run's result: equal keys, equal runs."""
+    return {"log": log.digest(), "window": window, "detect": asdict(config)}
+
+
+def detect(
+    building: Building, log: EventLog, config: DetectConfig, parent: Run | None, advance: Callable[[float], None]
+) -> None:
+    """Fill a run in the making with edges, clusters, networks, evidence and behaviour; step `detect`.
+
+    Does nothing if the step was finished before. `advance` is told of 6 steps.
+    """
+    if building.is_done("detect"):
+        return
+    window = building.key["window"]
+    with log.connect() as connection:
+        coaction.prepare(connection, **window)
+        advance(1)
+        found = coaction.count(connection, config.coaction)
+        advance(1)
+        tested = significance.test(found, config.fdr)
+        kept = tested.pairs[tested.pairs["q_value"] <= config.fdr]
+        counts = coaction.edge_counts(connection, kept, config.coaction)
+        names = coaction.account_names(connection)
+        building.write("edges", _edges(counts, tested, names))
+        advance(1)
+        whole = counts[counts["channel"] == "all"]
+        clusters, groups = _clusters(connection, whole, config)
+        building.write("clusters", _named_clusters(clusters, names))
+        advance(1)
+        found_networks = _networks(clusters, groups, counts, names, parent)
+        building.write("networks", found_networks)
+        building.write("evidence", _evidence(connection, whole, clusters, config, window))
+        advance(1)
+        connection.register("kept", pa.Table.from_pandas(kept[["a", "z"]], preserve_index=False))
+        joint = connection.sql(sql("joint_objects"), params={"window": config.coaction.window}).to_arrow_table()
+        accounts = behaviour(connection, window["since"], window["until"], joint)
+        building.write("behaviour", accounts)
+        advance(1)
+        actions = connection.execute(
+            'SELECT count(*) FROM actions WHERE "at" >= $since AND "at" < $until', window
+        ).fetchall()[0][0]
+        logged = connection.execute("SELECT count(*) FROM actions").fetchall()[0][0]
+    building.done(
+        "detect",
+        actions=actions,
+        actions_in_log=logged,
+        accounts=accounts.num_rows,
+        pairs_tested=tested.pairs_tested,
+        candidates=len(tested.pairs),
+        edges=len(kept),
+        clustered=len(clusters),
+        networks=found_networks.num_rows,
+    )
+
+
+def _edges(counts: pd.DataFrame, tested: significance.Tested, names: np.ndarray) -> pa.Table:
+    significant = pd.concat([tested.per_channel.drop(columns="pair"), tested.pairs.assign(channel="all")])
+    rows = counts.merge(significant, on=["a", "z", "channel"], how="left")
+    # a channel with too few objects for a test of its own says nothing by itself
+    rows = rows.fillna({"expected": np.nan, "p_value": 1.0, "q_value": 1.0})
+    rows["a_first_share"] = rows["a_first2"] / (2 * rows["co_actions"])
+    rows["account_a"], rows["account_b"] = names[rows["a"]], names[rows["z"]]
+    return EDGES.check(pa.Table.from_pandas(rows[EDGES.columns], preserve_index=False), "edges")
+
+
+def _clusters(
+    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, config: DetectConfig
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Members (account, cluster, stability, role, inner) and, per cluster, objects, days, first_at, last_at."""
+    members = communities.find(edges["a"].to_numpy(), edges["z"].to_numpy(), config.cluster, config.seed)
+    cluster_of = members.set_index("account")["cluster"]
+    inside = edges[["a", "z"]].assign(cluster=edges["a"].map(cluster_of))
+    inside = inside[inside["cluster"].eq(edges["z"].map(cluster_of))].astype(np.int64)
+    connection.register("kept", pa.Table.from_pandas(inside, preserve_index=False))
+    groups = connection.execute(sql("network_objects"), {"window": config.coaction.window}).df()
+    connection.unregister("kept")
+    groups = groups[(groups["objects"] >= config.least_objects) & (groups["days"] >= config.least_days)]
+    members = members[members["cluster"].isin(groups["cluster"])].reset_index(drop=True)
+    return roles.assign(members, edges), groups
+
+
+def _named_clusters(clusters: pd.DataFrame, names: np.ndarray) -> pa.Table:
+    rows = pd.DataFrame(
+        {
+            "account_id": names[clusters["account"]],
+            "cluster_id": _cluster_ids(clusters["cluster"], names),
+            "role": clusters["role"],
+            "stability": clusters["stability"],
+        }
+    )
+    return CLUSTERS.check(pa.Table.from_pandas(rows, preserve_index=False), "clusters")
+
+
+def _cluster_ids(cluster: pd.Series, names: np.ndarray) -> np.ndarray:
+    named: np.ndarray = "cluster-" + names[cluster.to_numpy(np.int64)].astype(object)
+    return named
+
+
+def _networks(
+    clusters: pd.DataFrame, groups: pd.DataFrame, counts: pd.DataFrame, names: np.ndarray, parent: Run | None
+) -> pa.Table:
+    if clusters.empty:
+        return NETWORKS.schema.empty_table()
+    members = _named_clusters(clusters, names).to_pandas()
+    inside = counts.assign(cluster=counts["a"].map(clusters.set_index("account")["cluster"]))
+    inside = inside[inside["cluster"].eq(counts["z"].map(clusters.set_index("account")["cluster"]))]
+    per_channel = inside.groupby(["cluster", "channel"]).size().rename("edges").reset_index()
+    busiest = per_channel[per_channel["channel"] != "all"].sort_values(
+        ["cluster", "edges", "channel"], ascending=[True, False, True]
+    )
+    rows = groups.merge(
+        clusters.groupby("cluster").agg(size=("account", "size"), stability=("stability", "first")), on="cluster"
+    ).merge(per_channel[per_channel["channel"] == "all"][["cluster", "edges"]], on="cluster")
+    rows = rows.merge(busiest.groupby("cluster")["channel"].agg(list).rename("channels"), on="cluster")
+    rows["cluster_id"] = _cluster_ids(rows["cluster"], names)
+    rows = rows.merge(networks.identify(members[["account_id", "cluster_id"]], _earlier(parent)), on="cluster_id")
+    rows["density"] = rows["edges"] / (rows["size"] * (rows["size"] - 1) / 2)
+    rows["title"] = [
+        networks.title(*r) for r in rows[["size", "channels", "objects", "days"]].itertuples(index=False, name=None)
+    ]
+    rows = rows.sort_values("network_id")[NETWORKS.columns]
+    return NETWORKS.check(pa.Table.from_pandas(rows, preserve_index=False, schema=NETWORKS.schema), "networks")
+
+
+def _earlier(parent: Run | None) -> pd.DataFrame:
+    """Members of the parent run's networks: account_id, network_id."""
+    if parent is None:
+        return pd.DataFrame({"account_id": [], "network_id": []}, dtype=str)
+    clusters = parent.table("clusters", ["account_id", "cluster_id"]).to_pandas()
+    members = clusters.merge(parent.table("networks", ["network_id", "cluster_id"]).to_pandas(), on="cluster_id")
+    return pd.DataFrame(members[["account_id", "network_id"]])
+
+
+def _evidence(
+    connection: duckdb.DuckDBPyConnection,
+    edges: pd.DataFrame,
+    clusters: pd.DataFrame,
+    config: DetectConfig,
+    window: dict[str, int],
+) -> pa.Table:
+    """Evidence of each account's strongest edges inside its cluster; bounded, so that farms stay readable."""
+    cluster_of = clusters.set_index("account")["cluster"]
+    inside = edges[edges["a"].map(cluster_of).eq(edges["z"].map(cluster_of))]
+    ranked = inside.sort_values(["objects", "a", "z"], ascending=[False, True, True])
+    strongest = (ranked.groupby("a").cumcount() < EVIDENCE_EDGES) | (ranked.groupby("z").cumcount() < EVIDENCE_EDGES)
+    connection.register("kept", pa.Table.from_pandas(ranked.loc[strongest, ["a", "z"]], preserve_index=False))
+    given = {"window": config.coaction.window, "most": EVIDENCE_OBJECTS, **window}
+    found = connection.sql(sql("evidence"), params=given).to_arrow_table()
+    connection.unregister("kept")
+    return EVIDENCE.check(found, "evidence")
+
+
+def _day(microseconds: int) -> str:
+    return str(np.datetime64(microseconds, "us").astype("datetime64[D]"))
