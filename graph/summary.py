@@ -163,10 +163,13 @@ def _sentences(run: Run, size_of: dict[str, int]) -> dict[str, list[str]]:
     sentences: dict[str, list[str]] = {}
     for cluster_id, channel, object_id, members, first_at, last_at, gap, everyone in rows:
         if cluster_id in size_of:
+            size = size_of[cluster_id]
+            # a run keeps the evidence of each account's strongest edges only, so this counts from below
+            who = f"All {number(size)}" if members == size else f"At least {number(members)} of its {number(size)}"
             sentences.setdefault(cluster_id, []).append(
-                f"{number(members)} of its {number(size_of[cluster_id])} accounts met on "
-                f"{shown_object(channel, object_id)} (channel {shown(channel)}) {between(first_at, last_at)}, "
-                f"pairs a median of {apart(gap)} apart; {number(everyone)} accounts acted on it in all."
+                f"{who} accounts met on {shown_object(channel, object_id)} (channel {shown(channel)}) "
+                f"{between(first_at, last_at)}, pairs a median of {apart(gap)} apart; "
+                f"{number(everyone)} accounts acted on it in all."
             )
     return sentences
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from graph.model import PRIVATE_KINDS, SECOND
 
-PRIVATE = (*PRIVATE_KINDS, "group_chat")
+GROUP = "group"  # kind of a group chat in an object id
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("since", "until")
 
@@ -29,9 +29,9 @@ def shown(value: object, cut: int = 48) -> str:
 def shown_object(channel: str, object_id: str) -> str:
     """An object's id; recipients of private messages and group chats are never named."""
     kind, _, _ = object_id.partition(":")
-    if kind in PRIVATE:
+    if kind == GROUP:
         return "a private group chat (not shown)"
-    if channel in PRIVATE and kind != "template":
+    if channel in PRIVATE_KINDS and kind != "template":
         return "a private recipient (not shown)"
     return shown(object_id)
 

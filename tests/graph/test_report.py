@@ -98,7 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         [
             network("squad", 20),
             network("courier", 8, "message", "account:victim"),
-            network("ring", 6, "group_message", "group_chat:secret"),
+            network("ring", 6, "group_message", "group:secret"),
         ],
     )
 
@@ -129,7 +129,7 @@ def test_the_page_tells_what_was_looked_at_and_every_network(run: Run) -> None:
     for words in ("39", "390", "2026-01-01", "2026-01-07", "squad at work", "courier at work", "ring at work"):
         assert words in page.text
     sentence = (
-        "20 of its 20 accounts met on note:n0 (channel comment) from 2026-01-01 00:00:00 to 00:00:04 UTC, "
+        "All 20 accounts met on note:n0 (channel comment) from 2026-01-01 00:00:00 to 00:00:04 UTC, "
         "pairs a median of 4 s apart; 20 accounts acted on it in all."
     )
     assert sentence in page.text
