@@ -174,6 +174,15 @@ class RunStore:
             raise NothingFoundError(f"{self.root}: no run yet; `shoal run EVENTS` or `shoal detect` makes one")
         return Run(run_id, self.root / run_id)
 
+    def current_or_none(self) -> Run | None:
+        """The current run, or None before the first."""
+        return None if self.current_id() is None else self.current()
+
+    def find(self, key: dict[str, Any]) -> Run | None:
+        """The newest finished run made from this key: equal keys, equal results."""
+        wanted = json.loads(json.dumps(key))
+        return next((run for run in reversed(self.all()) if run.manifest["key"] == wanted), None)
+
     def make_current(self, run: Run) -> None:
         """Point readers at `run`: they see the old run or the new one, never half of one."""
         write_bytes(self.root / "CURRENT", (run.run_id + "\n").encode())

@@ -1,0 +1,173 @@
+"""Commands: detect, load, runs, provision, lock-neo4j."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graph.console import dir_option, progress
+
+if TYPE_CHECKING:
+    from graph.detect import DetectConfig
+
+
+class Moment(click.ParamType):
+    """A date or an ISO 8601 time (UTC unless it says otherwise), as microseconds UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse it; a wrong one is a usage error."""
+        if isinstance(value, int):
+            return value
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no date or time; expected for instance 2026-09-01 or 2026-09-01T12:00:00Z", param, ctx
+            )
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return round(at.timestamp() * 1_000_000)
+
+
+class Span(click.ParamType):
+    """A length of time such as 60s, 5m, 4h, 2d, as microseconds."""
+
+    name = "span"
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # noqa: RUF012 - a constant
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse it; a wrong one is a usage error."""
+        if isinstance(value, int):
+            return value
+        number, unit = value[:-1], value[-1:]
+        if unit not in self.units or not number.isdecimal():
+            self.fail(f"{value!r} is no length of time; expected for instance 60s, 5m, 4h", param, ctx)
+        return int(number) * self.units[unit] * 1_000_000
+
+
+def detect_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that decide what a run finds; `detect_config` reads them."""
+    for option in reversed(
+        [
+            click.option("--since", type=Moment(), help="Start of the data window (default: 28 days before --until)."),
+            click.option("--until", type=Moment(), help="End of it, exclusive (default: just after the newest event)."),
+            click.option("--window", type=Span(), default="60s", show_default=True, help="Widest gap of a co-action."),
+            click.option(
+                "--horizon", type=Span(), default=None, help="Chance is measured within it (default: 60 windows)."
+            ),
+            click.option("--fdr", default=0.01, show_default=True, help="Rate of false discoveries among edges."),
+            click.option("--seed", default=1, show_default=True, help="Of community detection and models."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def detect_config(window: int, horizon: int | None, fdr: float, seed: int) -> DetectConfig:
+    """The detection config these options mean."""
+    from graph.coaction import CoactionConfig
+    from graph.detect import DetectConfig
+
+    return DetectConfig(coaction=CoactionConfig(window, horizon or 60 * window), fdr=fdr, seed=seed)
+
+
+@click.command()
+@detect_options
+@dir_option
+def detect(
+    folder: Path | None,
+    since: int | None,
+    until: int | None,
+    window: int,
+    horizon: int | None,
+    fdr: float,
+    seed: int,
+) -> None:
+    """Find coordinated networks in the event log; makes a run, without Neo4j and without scores."""
+    from graph.detect import data_window, run_key
+    from graph.detect import detect as fill
+    from graph.report import render_text
+    from graph.settings import settings
+    from graph.versions import versions
+    from graph.workspace import Workspace
+
+    workspace = Workspace(folder or settings().dir)
+    config = detect_config(window, horizon, fdr, seed)
+    with workspace.writing():
+        key = run_key(workspace.log, data_window(workspace.log, since, until), config)
+        run = workspace.runs.find(key)
+        if run is None:
+            parent = workspace.runs.current_or_none()
+            building = workspace.runs.begin(key)
+            with progress("detecting", total=6) as advance:
+                fill(building, workspace.log, config, parent, advance)
+            run = building.finish(parent.run_id if parent else None, versions())
+        workspace.runs.make_current(run)
+    click.echo(render_text(run))
+
+
+@click.command()
+@click.option("--wipe", is_flag=True, help="Drop what Neo4j holds first, and build it again from log and run.")
+@dir_option
+def load(folder: Path | None, *, wipe: bool) -> None:
+    """Load the event log and the current run into Neo4j."""
+    from graph.settings import settings
+    from graph.store import connect
+    from graph.workspace import Workspace
+
+    workspace = Workspace(folder or settings().dir)
+    with workspace.writing(), connect(workspace, settings()) as store:
+        if wipe:
+            store.wipe()
+        store.prepare()
+        click.echo(str(store.load(workspace.log)))
+        run = workspace.runs.current_or_none()
+        if run is not None:
+            store.show_run(run)
+            click.echo(f"showing run {run.run_id}")
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Check every file of every run against its hash.")
+@dir_option
+def runs(folder: Path | None, *, verify: bool) -> None:
+    """List the runs; the current one is marked."""
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    store = Workspace(folder or settings().dir).runs
+    for run in store.all():
+        if verify:
+            run.verify()
+        info = run.manifest["steps"].get("detect", {})
+        mark = "*" if run.run_id == store.current_id() else " "
+        click.echo(f"{mark} {run.run_id}  {info.get('networks', 0)} networks, {info.get('edges', 0):,} edges")
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Check the files that are there as well.")
+def provision(*, verify: bool) -> None:
+    """Fetch Neo4j, GDS and Browser by the committed lock, if they are not there yet."""
+    from graph.provision import provision as fetch
+    from graph.settings import settings
+
+    click.echo(f"Neo4j is in {fetch(settings(), verify=verify)}")
+
+
+@click.command(name="lock-neo4j")
+def lock_neo4j() -> None:
+    """Resolve Neo4j, GDS and Browser anew and write the lock (for developers)."""
+    from graph.relock import relock
+    from graph.settings import settings
+
+    with progress("resolving"):
+        jars = relock(settings())
+    click.echo(f"{len(jars)} artifacts locked")
+
+
+COMMANDS = {"detect": detect, "load": load, "runs": runs, "provision": provision, "lock-neo4j": lock_neo4j}
