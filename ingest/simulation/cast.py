@@ -67,7 +67,8 @@ class Cast:
     @property
     def ai_hosted(self) -> NDArray[np.bool_]:
         """Whether the account is run by an AI tool, per account."""
-        return (self.role == NETWORK) | (self.role == SOLITARY)
+        hosted: NDArray[np.bool_] = (self.role == NETWORK) | (self.role == SOLITARY)
+        return hosted
 
     def of(self, lookalike: str) -> NDArray[np.int64]:
         """Accounts of a look-alike class."""
