@@ -1,0 +1,148 @@
+"""Co-actions against a plain reference implementation of the written semantics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import combinations
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph import coaction
+from graph.errors import InputError
+
+W, H = 10, 40
+Event = tuple[str, str, str, int, str]  # account, channel, object, at, event_id
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "ä", "猫"]),
+        st.sampled_from(["like", "url"]),
+        st.sampled_from(["note:1", "note:2", "x"]),
+        st.integers(0, 60),
+    ),
+    max_size=24,
+).map(lambda rows: [(*row, f"e{i:02d}") for i, row in enumerate(rows)])
+
+
+def connect(rows: list[Event]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(
+        'CREATE TABLE actions (account_id VARCHAR, channel VARCHAR, object_id VARCHAR, "at" BIGINT, event_id VARCHAR)'
+    )
+    if rows:
+        connection.executemany("INSERT INTO actions VALUES (?, ?, ?, ?, ?)", rows)
+    return connection
+
+
+def event_pairs(rows: list[Event], gap: int) -> dict[tuple[str, str, str], list[tuple[str, Event, Event]]]:
+    """(account a, account z, channel) -> (object, event of a, event of z) at most `gap` apart."""
+    found = defaultdict(list)
+    for x, y in combinations(rows, 2):
+        if x[1:3] == y[1:3] and x[0] != y[0] and abs(x[3] - y[3]) <= gap:
+            p, q = sorted((x, y), key=lambda e: e[0])
+            found[p[0], q[0], x[1]].append((x[2], p, q))
+    return found
+
+
+def counted(rows: list[Event], least: int) -> tuple[coaction.Coactions, list[str], list[tuple[str, str]], object]:
+    connection = connect(rows)
+    coaction.prepare(connection, 0, 1000)
+    config = coaction.CoactionConfig(W, H, least)
+    found = coaction.count(connection, config)
+    objects = connection.execute("SELECT channel, object_id FROM object_ids ORDER BY o").fetchall()
+    return found, list(coaction.account_names(connection)), objects, connection
+
+
+@settings(max_examples=80, deadline=None)
+@given(events, st.integers(1, 2))
+def test_candidates_and_meetings_are_those_of_the_definition(rows: list[Event], least: int) -> None:
+    found, names, objects, _ = counted(rows, least)
+    met, near = event_pairs(rows, W), event_pairs(rows, H)
+    expected = {k for k, pairs in met.items() if len({o for o, *_ in pairs}) >= least}
+    got = {(names[c.a], names[c.z], c.channel): c.pair for c in found.candidates.itertuples()}
+    assert set(got) == expected
+    for key, pair in got.items():
+        rows_of = found.meetings[found.meetings["pair"] == pair]
+        counts = {(objects[r.o][1]): (r.near, r.met) for r in rows_of.itertuples()}
+        assert counts == {
+            o: (sum(p[0] == o for p in near[key]), sum(p[0] == o for p in met[key])) for o in {p[0] for p in near[key]}
+        }
+
+
+@settings(max_examples=80, deadline=None)
+@given(events)
+def test_crowds_count_every_pair_of_two_accounts(rows: list[Event]) -> None:
+    found, _, objects, _ = counted(rows, 1)
+    for o, (channel, name) in enumerate(objects):
+        on = [e for e in rows if e[1:3] == (channel, name)]
+        pairs = [abs(x[3] - y[3]) for x, y in combinations(on, 2) if x[0] != y[0]]
+        row = found.crowds[found.crowds["o"] == o].iloc[0]
+        assert (row["near"], row["met"]) == (sum(d <= H for d in pairs), sum(d <= W for d in pairs))
+
+
+@settings(max_examples=60, deadline=None)
+@given(events, st.integers(1, 2))
+def test_pairs_tested_are_those_that_pass_the_filter(rows: list[Event], least: int) -> None:
+    found, *_ = counted(rows, least)
+    passing = {k for k, pairs in event_pairs(rows, H).items() if len({o for o, *_ in pairs}) >= least}
+    assert found.pairs_tested.get("all", 0) == len({k[:2] for k in passing})
+    for channel in ("like", "url"):
+        assert found.pairs_tested.get(channel, 0) == sum(k[2] == channel for k in passing)
+
+
+@settings(max_examples=60, deadline=None)
+@given(events)
+def test_edge_counts_are_those_of_the_definition(rows: list[Event]) -> None:
+    found, names, _, connection = counted(rows, 1)
+    kept = found.candidates[["a", "z"]].drop_duplicates()
+    edges = coaction.edge_counts(connection, kept, coaction.CoactionConfig(W, H, 1))  # type: ignore[arg-type]
+    met = event_pairs(rows, W)
+    together: dict[tuple[str, str], list[tuple[str, Event, Event]]] = defaultdict(list)
+    for (a, z, _), pairs in met.items():
+        together[a, z] += pairs
+    wanted = {(*k,): v for k, v in met.items()} | {(*k, "all"): v for k, v in together.items()}
+    assert {(names[e.a], names[e.z], e.channel) for e in edges.itertuples()} == set(wanted)
+    for e in edges.itertuples():
+        pairs = wanted[names[e.a], names[e.z], e.channel]
+        times = [min(p[3], q[3]) for _, p, q in pairs]
+        first2 = sum(2 if p[3] < q[3] else int(p[3] == q[3]) for _, p, q in pairs)
+        assert (e.co_actions, e.objects) == (len(pairs), len({o for o, *_ in pairs}))
+        assert (e.first_at, e.last_at, e.a_first2) == (min(times), max(times), first2)
+
+
+def test_one_interaction_seen_on_several_channels_counts_once_in_all() -> None:
+    rows = [
+        (account, channel, thing, at, f"{account}1")
+        for account, at in (("a", 0), ("b", 5))
+        for channel, thing in (("comment", "note:1"), ("url", "url:1"), ("template", "template:1"))
+    ]
+    connection = connect(rows)
+    coaction.prepare(connection, 0, 100)
+    edges = coaction.edge_counts(connection, pd.DataFrame({"a": [0], "z": [1]}), coaction.CoactionConfig(W, H, 1))
+    assert edges.set_index("channel")["co_actions"].to_dict() == {"all": 1, "comment": 1, "template": 1, "url": 1}
+    assert edges.set_index("channel").loc["all", "objects"] == 3
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    rows: list[Event] = [("b", "like", f"n{i}", 10 * i + j, f"e{i}{j}") for i in range(5) for j in range(3)]
+    rows += [("a", "like", f"n{i}", 10 * i + 3, f"f{i}") for i in range(5)]
+    one, *_ = counted(rows, 2)
+    two, *_ = counted(rows[::-1], 2)
+    pd.testing.assert_frame_equal(one.candidates, two.candidates)
+    pd.testing.assert_frame_equal(one.meetings, two.meetings)
+    pd.testing.assert_frame_equal(one.crowds, two.crowds)
+
+
+@pytest.mark.parametrize(("window", "horizon"), [(0, 100), (-5, 100), (90_000_000_000, 10**12), (10, 15)])
+def test_windows_that_mean_nothing_are_refused(window: int, horizon: int) -> None:
+    with pytest.raises(InputError, match=r"window|horizon"):
+        coaction.CoactionConfig(window, horizon)
+
+
+def test_no_events_at_all_is_an_empty_valid_answer() -> None:
+    found, names, objects, _ = counted([], 1)
+    assert (len(found.candidates), names, objects, found.pairs_tested) == (0, [], [], {"all": 0})

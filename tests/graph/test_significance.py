@@ -1,0 +1,80 @@
+"""The null: exact pieces, and its behaviour with and without coordination."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
+
+from graph import coaction, significance
+from graph.model import DAY, SECOND
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 50))
+def test_q_values_are_scipys_with_the_untested_as_ones(p: list[float], more: int) -> None:
+    values = np.array(p)
+    padded = np.concatenate([values, np.ones(more)])
+    expected = false_discovery_control(padded)[: len(values)]
+    np.testing.assert_allclose(significance.benjamini_hochberg(values, len(padded)), expected, atol=1e-12)
+
+
+def platform(seed: int, *, bots: int = 0, joint: int = 12, jitter: float = 20.0, burst: bool = False) -> pa.Table:
+    """Organic likes of popular notes with a daily rhythm; optionally bots, and a burst of breaking news."""
+    rng = np.random.default_rng(seed)
+    accounts, notes, n = 1500, 600, 30_000
+    posted = rng.uniform(0, 10 * DAY, notes)
+    note = rng.choice(notes, n, p=(w := 1 / np.arange(1, notes + 1)) / w.sum())
+    who = rng.choice(accounts, n, p=(v := rng.pareto(1.5, accounts) + 0.2) / v.sum())
+    at = posted[note] + rng.exponential(0.3 * DAY, n)
+    at -= (at % DAY) * 0.4 * (rng.random(n) < 0.7)  # most act in one part of the day
+    frames = [pd.DataFrame({"account_id": who, "object_id": note, "at": at})]
+    if burst:
+        for i in range(8):
+            crowd = rng.choice(accounts, 400, replace=False)
+            times = (i + 1) * DAY + rng.uniform(0, 1200 * SECOND, 400)
+            frames.append(pd.DataFrame({"account_id": crowd, "object_id": 5000 + i, "at": times}))
+    for target in range(joint if bots else 0):
+        call = rng.uniform(0, 10 * DAY)
+        times = call + rng.uniform(0, jitter * SECOND, bots)
+        frames.append(pd.DataFrame({"account_id": np.arange(bots), "object_id": 9000 + target, "at": times}))
+    rows = pd.concat(frames, ignore_index=True)
+    rows["at"] = rows["at"].astype(np.int64)
+    return pa.table(
+        {
+            "event_id": [f"e{i}" for i in range(len(rows))],
+            "account_id": rows["account_id"].map("a{:05d}".format).tolist(),
+            "channel": ["like"] * len(rows),
+            "object_id": rows["object_id"].map("note:{}".format).tolist(),
+            "at": rows["at"].tolist(),
+        }
+    )
+
+
+def edges(actions: pa.Table) -> pd.DataFrame:
+    connection = duckdb.connect()
+    connection.register("actions", actions)
+    coaction.prepare(connection, 0, 100 * DAY)
+    tested = significance.test(coaction.count(connection, coaction.CoactionConfig()), 0.01)
+    names = coaction.account_names(connection)
+    kept = tested.pairs[tested.pairs["q_value"] <= 0.01]
+    return pd.DataFrame({"a": names[kept["a"]], "z": names[kept["z"]]})
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("burst", [False, True])
+def test_without_coordination_hardly_an_edge_is_kept(seed: int, burst: bool) -> None:
+    assert len(edges(platform(seed, burst=burst))) <= 1
+
+
+@pytest.mark.parametrize(("bots", "joint", "jitter"), [(20, 12, 20.0), (8, 8, 30.0), (90, 12, 20.0), (300, 30, 20.0)])
+def test_farms_are_found_whatever_their_size_and_nobody_else(bots: int, joint: int, jitter: float) -> None:
+    found = edges(platform(21, bots=bots, joint=joint, jitter=jitter, burst=True))
+    planted = found["a"].str[1:].astype(int).lt(bots) & found["z"].str[1:].astype(int).lt(bots)
+    assert planted.mean() >= 0.99
+    assert len(found) >= 0.95 * bots * (bots - 1) / 2
