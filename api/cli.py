@@ -1,0 +1,224 @@
+"""Commands: publish, serve, worker, key, policy, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from graph.console import dir_option
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from api.rules import Policy
+    from graph.workspace import Workspace
+
+
+def _actor() -> str:
+    """Who is at the keyboard, for the audit log."""
+    import getpass
+
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"
+
+
+def _folder(folder: Path | None) -> Path:
+    from graph.settings import settings
+
+    return folder or settings().dir
+
+
+def _open(folder: Path | None) -> Engine:
+    """The decision store, its schema brought up to date."""
+    from api.store import open_store, upgrade
+    from graph.settings import settings
+
+    url = settings().database_url
+    engine = open_store(_folder(folder), None if url is None else url.get_secret_value())
+    upgrade(engine)
+    return engine
+
+
+def _workspace(folder: Path | None) -> Workspace:
+    from graph.workspace import Workspace
+
+    return Workspace(_folder(folder))
+
+
+def _policy(path: Path | None) -> Policy:
+    from api.rules import load
+    from graph.settings import settings
+
+    return load(path or settings().policy)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN", default="CURRENT")
+@click.option("--policy", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Policy file.")
+@dir_option
+def publish(run_id: str, path: Path | None, folder: Path | None) -> None:
+    """Make a run's conclusions what the API answers (RUN: an id, or CURRENT)."""
+    from api.publish import publish as do
+    from graph.console import progress
+
+    place = _workspace(folder)
+    run, policy, engine = place.runs.get(run_id), _policy(path), _open(folder)
+    with progress(f"Publishing {run.run_id}"):
+        report = do(run, place.log, engine, policy=policy, actor=_actor())
+    if not report.new and not report.verdicts_written:
+        click.echo(f"Run {report.run_id} is published under policy {report.policy_version} already; nothing changed.")
+        return
+    tiers = ", ".join(f"{n:,} {tier}" for tier, n in report.tiers.items())
+    click.echo(
+        f"Published run {report.run_id} under policy {report.policy_version} (publication {report.publication_id})."
+    )
+    click.echo(f"{report.known_accounts:,} accounts known, {report.judged:,} judged: {tiers}.")
+    click.echo(
+        f"{report.verdicts_written:,} new verdicts, {report.networks:,} networks, {report.queued:,} accounts to review."
+    )
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default: SHOAL_API_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port (default: SHOAL_API_PORT; 0: any free one).")
+@dir_option
+def serve(host: str | None, port: int | None, folder: Path | None) -> None:
+    """Answer verdicts and network actions over HTTP, until interrupted."""
+    from api.app import create_app
+    from api.server import serve as run
+    from graph.settings import settings
+
+    engine = _open(folder)
+    given = settings()
+    run(
+        create_app(engine),
+        host or given.api_host,
+        given.api_port if port is None else port,
+        _folder(folder) / "api.json",
+        lambda url: click.echo(f"Shoal's API answers at {url} (OpenAPI: {url}/openapi.json). Ctrl-C ends it."),
+    )
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do what there is to do, then end.")
+@click.option("--every", type=click.FloatRange(0.05), default=2.0, show_default=True, help="Seconds between looks.")
+@dir_option
+def worker(once: bool, every: float, folder: Path | None) -> None:
+    """Carry network actions on, and deliver what was decided: to the feed file and to the event log."""
+    from api import worker as rooms
+    from api.server import until_stopped
+    from graph.errors import ConflictError
+
+    engine, place = _open(folder), _workspace(folder)
+    with until_stopped() as go_on:
+        if not once:
+            rooms.work(engine, place, every=every, go_on=go_on)
+            return
+        done = rooms.once(engine, place, go_on)
+    click.echo(f"{done.actions:,} actions carried on, {done.events:,} events and {done.labels:,} labels delivered.")
+    if done.waiting:
+        raise ConflictError(f"labels still wait: {done.waiting}")
+
+
+@click.group()
+def key() -> None:
+    """API keys: make, list, revoke."""
+
+
+@key.command("create")
+@click.option("--name", required=True, help="The person or service who uses it; two keys of one name are one person.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; may be given several times.")
+@dir_option
+def key_create(name: str, scopes: tuple[str, ...], folder: Path | None) -> None:
+    """Make a key and print it. It is not shown again."""
+    from api import auth
+
+    click.echo(auth.create(_open(folder), name, scopes, actor=_actor()))
+
+
+@key.command("list")
+@dir_option
+def key_list(folder: Path | None) -> None:
+    """List keys, without what would let anybody use them."""
+    from api import auth
+    from api.clock import iso
+
+    for row in auth.keys(_open(folder)):
+        state = "active" if row["revoked_at"] is None else f"revoked {iso(row['revoked_at'])}"
+        click.echo(f"{row['key_id']}  {row['name']}  {state}  made {iso(row['created_at'])}  {' '.join(row['scopes'])}")
+
+
+@key.command("revoke")
+@click.argument("key_id")
+@dir_option
+def key_revoke(key_id: str, folder: Path | None) -> None:
+    """End a key at once."""
+    from api import auth
+
+    auth.revoke(_open(folder), key_id, actor=_actor())
+    click.echo(f"Key {key_id} is revoked.")
+
+
+@key.command("scopes")
+def key_scopes() -> None:
+    """What keys can be allowed to do."""
+    from api.auth import SCOPES
+
+    for name, meaning in SCOPES.items():
+        click.echo(f"{name:16} {meaning}")
+
+
+@click.group()
+def policy() -> None:
+    """The policy: check a file, show the one in use."""
+
+
+@policy.command("check")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def policy_check(file: Path) -> None:
+    """Read a policy file and say its version and hash, or what is wrong with it."""
+    found = _policy(file)
+    click.echo(f"{file}: policy {found.version}, sha256 {found.sha256}")
+
+
+@policy.command("show")
+@click.option("--published", is_flag=True, help="The policy of the current publication instead.")
+@dir_option
+def policy_show(published: bool, folder: Path | None) -> None:
+    """Print the policy that the next publication uses (SHOAL_POLICY, or the one shipped)."""
+    if not published:
+        click.echo(_policy(None).text, nl=False)
+        return
+    from api.judging import required
+    from api.store import reading
+
+    with reading(_open(folder)) as tx:
+        click.echo(required(tx).policy.text, nl=False)
+
+
+@click.group()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("verify")
+@dir_option
+def audit_verify(folder: Path | None) -> None:
+    """Recompute the hash chain; fails naming the first row that is not what was written."""
+    from api.audit import verify_chain
+
+    click.echo(f"The audit log is whole: {verify_chain(_open(folder)):,} rows.")
+
+
+COMMANDS: dict[str, click.Command] = {
+    "publish": publish,
+    "serve": serve,
+    "worker": worker,
+    "key": key,
+    "policy": policy,
+    "audit": audit,
+}

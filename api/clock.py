@@ -1,0 +1,18 @@
+"""Time, in the one form the decision store keeps: int64 microseconds UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> int:
+    """The present, microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+def iso(at: int) -> str:
+    """RFC 3339 text of a time, with microseconds: `2026-11-22T10:15:00.000000Z`."""
+    return (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

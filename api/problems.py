@@ -1,0 +1,109 @@
+"""Errors as RFC 9457 problem details: every error class mapped to a status, once, here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from api.auth import UnauthenticatedError
+from api.idempotency import InFlightError, KeyMissingError
+from graph.errors import (
+    ConflictError,
+    DeniedError,
+    InputError,
+    IntegrityError,
+    NothingFoundError,
+    ShoalError,
+    UnavailableError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger("shoal.api")
+
+# the first that fits counts: subclasses before their parents
+STATUS: tuple[tuple[type[ShoalError], int, str], ...] = (
+    (UnauthenticatedError, 401, "unauthenticated"),
+    (DeniedError, 403, "denied"),
+    (NothingFoundError, 404, "not-found"),
+    (KeyMissingError, 400, "idempotency-key-missing"),
+    (InputError, 422, "invalid"),
+    (InFlightError, 409, "in-flight"),
+    (ConflictError, 409, "conflict"),
+    (UnavailableError, 503, "unavailable"),
+    (IntegrityError, 500, "integrity"),
+    (ShoalError, 500, "internal"),
+)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
+def problem(
+    status: int, code: str, detail: str | None, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """A problem+json response."""
+    body = {"type": f"urn:shoal:problem:{code}", "title": HTTPStatus(status).phrase, "status": status}
+    if detail is not None:
+        body["detail"] = detail
+    return JSONResponse({**body, **more}, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def of_error(error: ShoalError) -> JSONResponse:
+    """The problem a Shoal error is answered with. Faults of ours say no more than that they are."""
+    status, code = next((status, code) for kind, status, code in STATUS if isinstance(error, kind))
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="shoal"'
+    if code in ("in-flight", "unavailable"):
+        headers["Retry-After"] = "1"
+    return problem(status, code, str(error) if status != 500 else None, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+
+    @app.exception_handler(ShoalError)
+    async def _shoal(_request: Request, error: ShoalError) -> Response:
+        if isinstance(error, IntegrityError):
+            _log.error("integrity: %s", error)
+        return of_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        faults = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()]
+        return problem(422, "invalid", "the request is not what this operation takes", errors=faults)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> Response:
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        return problem(error.status_code, code, None, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def _ours(request: Request, error: Exception) -> Response:
+        _log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
+        return problem(500, "internal", None)
+
+
+_USUAL = (400, 401, 403, 404, 409, 422, 503)
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in _USUAL
+}

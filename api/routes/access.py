@@ -1,0 +1,105 @@
+"""What routes share: the engine, the caller and their scopes, cursors, and changes that happen once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from sqlalchemy import Connection, Engine
+
+from api import actions
+from api.auth import Caller, identify
+from api.clock import now as clock
+from api.idempotency import Answer, once
+from api.schemas import MAX_PAGE, storable
+from api.store import reading, writing
+from graph.errors import InputError
+
+_bearer = HTTPBearer(auto_error=False, description="An API key, made by `shoal key create`.")
+
+
+def engine_of(request: Request) -> Engine:
+    """The decision store's engine."""
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+Store = Annotated[Engine, Depends(engine_of)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Cursor = Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the page before")]
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="Names this change: sent again, it happens once. Required.")
+]
+
+
+def caller_with(scope: str) -> Callable[..., Caller]:
+    """A dependency: the caller, who must have the scope."""
+
+    def dependency(
+        request: Request, _shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Caller:
+        with reading(engine_of(request)) as tx:
+            caller = identify(tx, request.headers.get("authorization"))
+        caller.require(scope)
+        return caller
+
+    return dependency
+
+
+def id_in_path(value: str) -> str:
+    """An id taken from the path. Raises InputError if no engine can store it."""
+    if not 1 <= len(value) <= 512:
+        raise InputError("an id has 1 to 512 characters")
+    try:
+        return storable(value)
+    except ValueError as error:
+        raise InputError(f"an id {error}") from error
+
+
+def number(cursor: str | None, start: int | None) -> int | None:
+    """A numeric cursor, or `start` without one. Raises InputError."""
+    if cursor is None:
+        return start
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise InputError("this is not a cursor of this list")
+    return int(cursor)
+
+
+def text_cursor(cursor: str | None) -> str | None:
+    """A cursor that is an id. Raises InputError."""
+    return None if cursor is None else id_in_path(cursor)
+
+
+def change(
+    request: Request,
+    engine: Engine,
+    caller: Caller,
+    key: str | None,
+    body: BaseModel | None,
+    effect: Callable[[Connection, int], Answer],
+) -> JSONResponse:
+    """Answer a request that changes something, once per Idempotency-Key.
+
+    An effect that finds a preview outdated marks its action so before the error goes on.
+    """
+    content: dict[str, Any] = {} if body is None else body.model_dump(mode="json")
+    fingerprint = {"method": request.method, "path": request.url.path, "body": content}
+    try:
+        answer = once(
+            engine, request.app.state.in_flight, caller=caller.name, key=key, request=fingerprint, effect=effect
+        )
+    except actions.DriftError as error:
+        with writing(engine) as tx:
+            if actions.find(tx, error.action_id).state in ("previewed", "approved"):
+                actions.mark(tx, error.action_id, error.state, actor=caller.name, why=str(error), at=clock())
+        raise
+    headers = {}
+    if answer.location is not None:
+        headers["Location"] = answer.location
+    if answer.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(answer.body, answer.status, headers=headers)

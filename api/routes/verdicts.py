@@ -1,0 +1,65 @@
+"""Verdicts: of one account, of many, and their history."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.responses import Response
+
+from api import verdicts
+from api.auth import Caller
+from api.clock import now as clock
+from api.problems import RESPONSES
+from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number
+from api.schemas import AccountVerdict, Batch, BatchGet, History
+from api.store import reading
+
+router = APIRouter(tags=["verdicts"], responses=RESPONSES)
+Reader = Annotated[Caller, Depends(caller_with("verdict:read"))]
+
+
+@router.get(
+    "/v1/accounts/{account_id:path}/verdict",
+    response_model=AccountVerdict,
+    responses={304: {"description": "Not Modified"}},
+)
+def account_verdict(
+    account_id: str, store: Store, _caller: Reader, if_none_match: Annotated[str | None, Header()] = None
+) -> Response:
+    """The account's present tier, verdict and penalty; an unknown account is `known: false`."""
+    name = id_in_path(account_id)
+    with reading(store) as tx:
+        body = verdicts.of_accounts(tx, [name], clock())[name]
+    data = _json(body)
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if if_none_match is not None and etag in [tag.strip() for tag in if_none_match.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type="application/json", headers=headers)
+
+
+@router.get("/v1/accounts/{account_id:path}/verdicts", response_model=History)
+def account_history(
+    account_id: str, store: Store, _caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> dict[str, Any]:
+    """Every verdict version of the account, newest first."""
+    name, before = id_in_path(account_id), number(cursor, None)
+    with reading(store) as tx:
+        page = verdicts.history(tx, "account", name, before, limit)
+    return {"versions": page, "next_cursor": str(page[-1]["version"]) if len(page) == limit else None}
+
+
+@router.post("/v1/verdicts:batchGet", response_model=Batch)
+def batch(body: BatchGet, store: Store, _caller: Reader) -> Response:
+    """Verdicts of up to 1,000 accounts, one item for each id asked, in the order asked."""
+    wanted = sorted(set(body.account_ids))
+    with reading(store) as tx:
+        found = verdicts.of_accounts(tx, wanted, clock())
+    return Response(_json({"verdicts": [found[name] for name in body.account_ids]}), media_type="application/json")
+
+
+def _json(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,127 @@
+"""The decision store: one SQL database, SQLite in the data folder or PostgreSQL by URL.
+
+Writers take turns. A write transaction is SQLite's BEGIN IMMEDIATE, or an advisory lock in PostgreSQL;
+so serial numbers are handed out in commit order (a cursor never skips a row), the audit chain has
+one end, and a check made inside a write transaction still holds when it commits. Readers never wait.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError
+
+from graph.errors import ConflictError, InputError, UnavailableError
+
+WRITERS_LOCK = 0x53_48_4F_41  # "SHOA": the advisory lock that PostgreSQL writers take turns by
+BUSY_SECONDS = 20
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_store(folder: Path, url: str | None = None) -> Engine:
+    """The engine of the decision store: `url`, or `decisions.db` in the data folder. Touches nothing yet.
+
+    Raises InputError for a URL that is neither SQLite's nor PostgreSQL's.
+    """
+    if url is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _sqlite(URL.create("sqlite+pysqlite", database=str(folder / "decisions.db")))
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InputError(
+            "the decision store's URL is not a database URL (postgresql://user:password@host/db)"
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed.set(drivername="sqlite+pysqlite"))
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True)
+    raise InputError(f"the decision store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: Any, _record: object) -> None:
+        raw.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
+        for pragma in (f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = ON", "synchronous = NORMAL"):
+            raw.execute(f"PRAGMA {pragma}")
+        _write_ahead(raw)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("shoal_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _write_ahead(raw: Any) -> None:
+    """Turn the write-ahead log on, once for the file; a read-only file keeps what it has."""
+    if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "readonly" not in str(error):
+                raise
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: committed at the end, or undone whole by any error.
+
+    Raises ConflictError if another writer keeps the database for too long, UnavailableError if it does not answer
+    or cannot be written.
+    """
+    try:
+        with engine.connect().execution_options(shoal_writes=True) as connection, connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITERS_LOCK})
+            yield connection
+    except (OperationalError, InternalError) as error:
+        raise _plain(error) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One read transaction: everything read in it is of one moment (SQLite) or of committed rows (PostgreSQL)."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+    except (OperationalError, InternalError) as error:
+        raise _plain(error) from error
+
+
+def _plain(error: DBAPIError) -> Exception:
+    said = str(error.orig)
+    if "locked" in said or "busy" in said:
+        return ConflictError("the decision store is busy with another write; try again")
+    if "readonly" in said or "read-only" in said:
+        return UnavailableError("the decision store cannot be written now: it is read-only")
+    return UnavailableError("the decision store does not answer")
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the newest version. Any number of processes may call it at once.
+
+    Raises ConflictError if the schema is newer than this program.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConflictError(f"the decision store's schema is not one this version knows: {error}") from error

@@ -1,0 +1,280 @@
+"""The decision store's tables: what was published, judged and done. Schema changes need a migration.
+
+Times are int64 microseconds UTC. Ids sort by code point on every engine (PostgreSQL: collation C), so
+keyset cursors mean the same everywhere. Tables of APPEND_ONLY refuse update and delete by trigger.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy import text as sql
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+ID = Text().with_variant(Text(collation="C"), "postgresql")
+SERIAL = BigInteger().with_variant(Integer(), "sqlite")
+AT = BigInteger()
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("added_at", AT, nullable=False),
+)
+publications = Table(
+    "publications",
+    metadata,
+    Column("publication_id", SERIAL, primary_key=True, autoincrement=True),
+    Column("run_id", ID, nullable=False),
+    Column("manifest_sha256", Text, nullable=False),
+    Column("run_created_at", AT, nullable=False),
+    Column("window_since", AT),
+    Column("window_until", AT, nullable=False),
+    Column("policy_sha256", Text, ForeignKey("policies.sha256"), nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("published_at", AT, nullable=False),
+    Column("actor", Text, nullable=False),
+)
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", ID, primary_key=True),
+    Column("facts", JSON(none_as_null=True)),
+    Column("network_id", ID),
+    Column("role", Text),
+    Column("verdict_id", SERIAL),
+    Column("judged_at", AT),
+    Column("expires_at", AT),
+    Index("ix_accounts_verdict_id", "verdict_id"),
+)
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("verdict_id", SERIAL, primary_key=True, autoincrement=False),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject_id", ID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("families", JSON, nullable=False),
+    Column("protections", JSON, nullable=False),
+    Column("network_id", ID),
+    Column("score", Float),
+    Column("score_target", Text),
+    Column("run_id", ID, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("policy_sha256", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("content_sha256", Text, nullable=False),
+    Column("created_at", AT, nullable=False),
+    UniqueConstraint("subject_kind", "subject_id", "version"),
+)
+networks = Table(
+    "networks",
+    metadata,
+    Column("publication_id", SERIAL, ForeignKey("publications.publication_id"), primary_key=True),
+    Column("network_id", ID, primary_key=True),
+    Column("cluster_id", ID, nullable=False),
+    Column("change", Text),
+    Column("size", Integer, nullable=False),
+    Column("density", Float),
+    Column("stability", Float),
+    Column("objects", Integer),
+    Column("days", Integer),
+    Column("channels", JSON, nullable=False),
+    Column("first_at", AT),
+    Column("last_at", AT),
+    Column("title", Text),
+    Column("tier", Text, nullable=False),
+    Column("verdict_id", SERIAL),
+)
+members = Table(
+    "members",
+    metadata,
+    Column("publication_id", SERIAL, ForeignKey("publications.publication_id"), primary_key=True),
+    Column("network_id", ID, primary_key=True),
+    Column("account_id", ID, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("stability", Float),
+    Index("ix_members_account_id", "account_id"),
+)
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("publication_id", SERIAL, ForeignKey("publications.publication_id"), primary_key=True),
+    Column("network_id", ID, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("account_a", ID, nullable=False),
+    Column("account_b", ID, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("a_at", AT, nullable=False),
+    Column("b_at", AT, nullable=False),
+    Column("object_accounts", Integer),
+)
+review_queue = Table(
+    "review_queue",
+    metadata,
+    Column("account_id", ID, primary_key=True),
+    Column("priority", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("publication_id", SERIAL, ForeignKey("publications.publication_id"), nullable=False),
+    Index("ix_review_queue_priority", "priority", "account_id"),
+)
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", ID, primary_key=True),
+    Column("account_id", ID, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("action_id", ID),
+    Column("at", AT, nullable=False),
+    Index("ix_reviews_account_id", "account_id"),
+    Index("ix_reviews_action_id", "action_id"),
+)
+network_actions = Table(
+    "network_actions",
+    metadata,
+    Column("action_id", ID, primary_key=True),
+    Column("network_id", ID, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("proposer", Text, nullable=False),
+    Column("proposed_at", AT, nullable=False),
+    Column("publication_id", SERIAL, ForeignKey("publications.publication_id")),
+    Column("digest", Text),
+    Column("previewed_at", AT),
+    Column("counts", JSON(none_as_null=True)),
+    Column("sample", JSON(none_as_null=True)),
+    Column("executor", Text),
+    Column("reverser", Text),
+    Column("note", Text),
+    Column("updated_at", AT, nullable=False),
+    Index("ix_network_actions_state", "state"),
+    Index("ix_network_actions_network_id", "network_id"),
+)
+targets = Table(
+    "targets",
+    metadata,
+    Column("action_id", ID, ForeignKey("network_actions.action_id"), primary_key=True),
+    Column("account_id", ID, primary_key=True),
+    Column("tier", Text, nullable=False),
+    Column("prior", Text, nullable=False),
+    Column("guard", Text),
+    Column("state", Text, nullable=False),
+    Column("penalty_id", Text),
+    Column("updated_at", AT, nullable=False),
+    Index("ix_targets_action_id_state", "action_id", "state", "account_id"),
+)
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("action_id", ID, ForeignKey("network_actions.action_id"), primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("approver", Text, primary_key=True),
+    Column("at", AT, nullable=False),
+)
+penalties = Table(
+    "penalties",
+    metadata,
+    Column("penalty_id", Text, primary_key=True),
+    Column("account_id", ID, nullable=False),
+    Column("action_id", ID, ForeignKey("network_actions.action_id"), nullable=False),
+    Column("notice_id", Text, nullable=False, unique=True),
+    Column("tier", Text, nullable=False),
+    Column("applied_at", AT, nullable=False),
+    Column("expires_at", AT),
+    UniqueConstraint("action_id", "account_id"),
+    Index("ix_penalties_account_id", "account_id"),
+)
+reversals = Table(
+    "reversals",
+    metadata,
+    Column("penalty_id", Text, ForeignKey("penalties.penalty_id"), primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("at", AT, nullable=False),
+)
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", SERIAL, primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("delivered_at", AT),
+    Index(
+        "ix_outbox_pending",
+        "kind",
+        "seq",
+        sqlite_where=sql("delivered_at IS NULL"),
+        postgresql_where=sql("delivered_at IS NULL"),
+    ),
+    Index("ix_outbox_kind_seq", "kind", "seq"),
+    sqlite_autoincrement=True,
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", SERIAL, primary_key=True, autoincrement=False),
+    Column("at", AT, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("seq", SERIAL, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("revoked_at", AT),
+)
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_sha256", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("location", Text),
+    Column("body", JSON, nullable=False),
+    Column("at", AT, nullable=False),
+)
+
+APPEND_ONLY = ("audit", "verdicts", "penalties", "reversals", "reviews", "approvals", "policies", "publications")

@@ -1,0 +1,72 @@
+"""Reading verdicts: of one account, of many, or a history. Expiry is computed here, when reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from api import penalties
+from api.clock import iso
+from api.tables import accounts, verdicts
+from api.tables import penalties as penalties_table
+
+
+def of_accounts(tx: Connection, account_ids: Sequence[str], at: int) -> dict[str, dict[str, Any]]:
+    """The present verdict of each account, as the API answers it; an unknown account is `known: false`."""
+    wanted = _among(accounts.c.account_id, account_ids)
+    found = select(accounts, verdicts).outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id).where(wanted)
+    rows = {row["account_id"]: row for row in tx.execute(found).mappings()}
+    held = penalties.in_force(tx, _among(penalties_table.c.account_id, account_ids), at)
+    return {name: _present(name, rows.get(name), held.get(name), at) for name in account_ids}
+
+
+def _among(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
+    return column == names[0] if len(names) == 1 else column.in_(names)
+
+
+def _present(account_id: str, row: Any, held: penalties.Effective | None, at: int) -> dict[str, Any]:
+    body: dict[str, Any] = {"account_id": account_id, "known": row is not None, "tier": "none", "verdict": None}
+    if row is not None and row["tier"] is not None:
+        expired = row["expires_at"] is None or row["expires_at"] <= at
+        body["tier"] = "none" if expired else row["tier"]
+        body["verdict"] = {
+            **version(row),
+            "expired": expired,
+            "judged_at": None if row["judged_at"] is None else iso(row["judged_at"]),
+            "expires_at": None if row["expires_at"] is None else iso(row["expires_at"]),
+        }
+    ends = held.expires_at if held is not None else None
+    body["penalty"] = {
+        "tier": held.tier if held is not None else "none",
+        "expires_at": None if ends is None else iso(ends),
+    }
+    return body
+
+
+def version(row: Any) -> dict[str, Any]:
+    """One verdict version, as the API answers it."""
+    score = None if row["score"] is None else {"value": row["score"], "target": row["score_target"]}
+    return {
+        "version": row["version"],
+        "tier": row["tier"],
+        "reasons": row["reasons"],
+        "families": row["families"],
+        "protections": row["protections"],
+        "network_id": row["network_id_1"] if "network_id_1" in row else row["network_id"],
+        "score": score,
+        "run_id": row["run_id"],
+        "policy_version": row["policy_version"],
+        "policy_sha256": row["policy_sha256"],
+        "cause": row["cause"],
+        "created_at": iso(row["created_at"]),
+    }
+
+
+def history(tx: Connection, kind: str, subject_id: str, before: int | None, limit: int) -> list[dict[str, Any]]:
+    """Verdict versions of an account or network, newest first, those before a version."""
+    found = select(verdicts).where(verdicts.c.subject_kind == kind, verdicts.c.subject_id == subject_id)
+    if before is not None:
+        found = found.where(verdicts.c.version < before)
+    return [version(row) for row in tx.execute(found.order_by(verdicts.c.version.desc()).limit(limit)).mappings()]

@@ -1,0 +1,162 @@
+"""The worker: carries actions on that a crash left, and takes the outbox where it belongs.
+
+Labels go into the event log, enforcement events into a JSON Lines feed file. A row counts as delivered
+after it lies there, and what lies there already is not written again: a crash in between repeats nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, RowMapping, update
+
+from api import execution, outbox
+from api.clock import now as clock
+from api.store import reading, writing
+from api.tables import targets
+from graph.errors import ConflictError, IntegrityError
+from graph.files import digest_of, write_table
+from graph.log import EventLog
+from graph.model import LABELS_TABLE
+from graph.workspace import Workspace
+
+PAGE = 1_000
+_TAIL = 1 << 16
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass of the worker did."""
+
+    actions: int
+    events: int
+    labels: int
+    waiting: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not (self.actions or self.events or self.labels)
+
+
+def once(engine: Engine, folder: Workspace, go_on: Callable[[], bool] = lambda: True) -> Pass:
+    """Do all there is to do now. Labels wait, and `waiting` says for what, while another process writes the log."""
+    left = execution.under_way(engine)
+    for action_id in left:
+        execution.carry_on(engine, action_id, go_on=go_on)
+    events = labels = 0
+    while go_on() and (n := deliver_events(engine, folder.root / "feed.jsonl")):
+        events += n
+    try:
+        while go_on() and (n := deliver_labels(engine, folder)):
+            labels += n
+    except ConflictError as error:
+        return Pass(len(left), events, labels, waiting=str(error))
+    return Pass(len(left), events, labels)
+
+
+def work(engine: Engine, folder: Workspace, *, every: float, go_on: Callable[[], bool]) -> None:
+    """Pass after pass until `go_on` says no, resting `every` seconds when idle."""
+    while go_on():
+        done = once(engine, folder, go_on)
+        rest = time.monotonic() + every
+        while (done.idle or done.waiting) and go_on() and time.monotonic() < rest:
+            time.sleep(0.05)
+
+
+def deliver_events(engine: Engine, feed: Path) -> int:
+    """Append up to a page of enforcement events to the feed file; returns how many were delivered."""
+    with writing(engine) as tx:
+        rows = outbox.pending(tx, outbox.ENFORCEMENT, PAGE)
+        if not rows:
+            return 0
+        last = _mend(feed)
+        lines = [_line(row) for row in rows if row["seq"] > last]
+        if lines:
+            feed.parent.mkdir(parents=True, exist_ok=True)
+            with feed.open("ab") as file:
+                file.write(b"".join(lines))
+                file.flush()
+                os.fsync(file.fileno())
+        at = clock()
+        outbox.delivered(tx, [row["seq"] for row in rows], at)
+        _confirm(tx, rows, at)
+        return len(rows)
+
+
+def _line(row: RowMapping) -> bytes:
+    return (json.dumps({"seq": row["seq"], **row["payload"]}, ensure_ascii=False) + "\n").encode()
+
+
+def _mend(feed: Path) -> int:
+    """Cut off a line that a crash left half written; returns the serial number of the last whole one (0: none)."""
+    if not feed.exists():
+        return 0
+    with feed.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail, start = b"", size
+        while start > 0 and tail.count(b"\n") < 2:
+            start = max(0, start - _TAIL)
+            file.seek(start)
+            tail = file.read(size - start)
+        whole = tail.rfind(b"\n") + 1
+        file.truncate(start + whole)
+        lines = tail[:whole].splitlines()
+    if not lines:
+        return 0
+    try:
+        return int(json.loads(lines[-1])["seq"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{feed}: its last line is not an enforcement event") from error
+
+
+def _confirm(tx: Connection, rows: Sequence[RowMapping], at: int) -> None:
+    """The platform's feed has it: applied targets become confirmed (those reversed meanwhile stay reversed)."""
+    by_action: dict[str, list[str]] = {}
+    for row in rows:
+        if row["payload"]["type"] == "penalty.applied":
+            by_action.setdefault(row["payload"]["action_id"], []).append(row["payload"]["account_id"])
+    for action_id, names in sorted(by_action.items()):
+        mine = (targets.c.action_id == action_id) & targets.c.account_id.in_(names) & (targets.c.state == "applied")
+        tx.execute(update(targets).where(mine).values(state="confirmed", updated_at=at))
+
+
+def deliver_labels(engine: Engine, folder: Workspace) -> int:
+    """Append up to a page of label events to the event log; returns how many were delivered.
+
+    Raises ConflictError while another process writes to the data folder.
+    """
+    with reading(engine) as tx:
+        rows = outbox.pending(tx, outbox.LABEL, PAGE)
+    if not rows:
+        return 0
+    with folder.writing():
+        _append_labels(folder.log, [row["payload"] for row in rows])
+    with writing(engine) as tx:
+        outbox.delivered(tx, [row["seq"] for row in rows], clock())
+    return len(rows)
+
+
+def _append_labels(log: EventLog, payloads: list[dict[str, Any]]) -> None:
+    """Append the labels the log does not have yet, as one batch."""
+    connection = log.connect()
+    try:
+        connection.register("wanted", pa.table({"label_id": [p["label_id"] for p in payloads]}))
+        present = connection.execute("SELECT label_id FROM labels JOIN wanted USING (label_id)").fetchall()
+    finally:
+        connection.close()
+    had = {row[0] for row in present}
+    new = [p for p in payloads if p["label_id"] not in had]
+    if not new:
+        return
+    table = pa.Table.from_pylist([{**p, "source": "review", "confidence": 1.0} for p in new], LABELS_TABLE.schema)
+    staging = log.stage(digest_of([p["label_id"] for p in new])[:32])
+    write_table(staging / "labels.parquet", LABELS_TABLE.check(table, "labels from decisions"))
+    log.commit(staging, {"source": "decisions", "labels": len(new)})
