@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from graph.model import SECOND
 from ingest.simulation.events import CODE, Array, Events
@@ -58,12 +59,12 @@ def breaking_news(rng: np.random.Generator, world: World, events: Events) -> Non
         if not name.startswith("news-"):
             continue
         begin = int(notes.at[posts].min())
-        account = _crowd(rng, world, int(world.accounts * rng.uniform(0.03, 0.08)), begin, 0.5)
+        account = _crowd(rng, world, int(world.accounts * rng.uniform(0.05, 0.11)), begin, 0.5)
         arrival = begin + (np.minimum(rng.exponential(300, len(account)), 1_150) * SECOND).astype(np.int64)
-        read = rng.binomial(len(posts), 0.42, len(account))
+        read = rng.binomial(len(posts), 0.45, len(account))
         who = np.repeat(np.arange(len(account)), read)
         rank = np.arange(len(who)) - np.repeat(np.cumsum(read) - read, read)
-        note = posts[(rank * 3 + rng.integers(0, len(posts), len(account))[who]) % len(posts)]
+        note = posts[(rank + rng.integers(0, len(posts), len(account))[who]) % len(posts)]
         at = arrival[who] + ((rank + rng.random(len(who))) * 15 * SECOND).astype(np.int64)
         there = at > notes.at[note]
         _react(rng, world, events, account[who][there], note[there], at[there], 0.25)
@@ -77,13 +78,13 @@ def fan_campaigns(rng: np.random.Generator, world: World, events: Events) -> Non
         zeal = rng.beta(2.5, 2, len(fans))
         joins = rng.random((len(fans), len(posts))) < zeal[:, None]
         fan, post = np.nonzero(joins)
-        prompt = rng.random(len(fan)) < 0.65  # the rest look later in the day
-        delay = np.where(prompt, rng.exponential(420, len(fan)), rng.exponential(7_200, len(fan))) + 5
+        prompt = rng.random(len(fan)) < 0.7  # the rest look later in the day
+        delay = np.where(prompt, rng.exponential(240, len(fan)), rng.exponential(7_200, len(fan))) + 5
         at = notes.at[posts[post]] + (delay * SECOND).astype(np.int64)
         awake = people.is_awake(fans[fan], at)
         account, note, at = fans[fan][awake], posts[post][awake], at[awake]
-        slogans = filled(rng, vocabulary()["slogans"], world.words.name("zh", np.full(6, people.topic[fans[0]])))
-        slogan = slogans.take(np_index(rng, len(account), 2))
+        slogans = filled(rng, vocabulary()["slogans"], world.words.name("zh", np.full(2, people.topic[fans[0]])))
+        slogan = slogans.take(pa.array(np.maximum(rng.integers(-1, 2, len(account)), 0)))  # the first twice as often
         own = world.words.comments(rng, people.language[account], notes.topic[note])
         text = choose(rng.random(len(account)) < 0.8, slogan, own)
         tag = np.where(rng.random(len(account)) < 0.7, world.topics * TAGS + number, -1)
@@ -92,13 +93,6 @@ def fan_campaigns(rng: np.random.Generator, world: World, events: Events) -> Non
         events.add(account[liked], "like", at[liked] + 3 * SECOND, note[liked])
         shared = rng.random(len(account)) < 0.3
         events.add(account[shared], "share", at[shared] + 9 * SECOND, note[shared], tag=tag[shared])
-
-
-def np_index(rng: np.random.Generator, count: int, choices: int) -> object:
-    """Random row numbers below `choices`, the first twice as likely, as an Arrow index."""
-    import pyarrow as pa
-
-    return pa.array(np.maximum(rng.integers(-1, choices, count), 0))
 
 
 def all_bursts(world: World, events: Events) -> None:

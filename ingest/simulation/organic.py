@@ -27,6 +27,8 @@ MIX = {
 PER_SESSION = 3.0
 SESSION = 15 * 60 * SECOND
 FRIENDS = 6
+FAVOURITES = 4  # authors an account is told about
+TOLD = 0.12  # of its acts are on their notes
 SPREAD = 0.45  # of what is read off an account's own topics
 
 
@@ -62,7 +64,12 @@ def browse(rng: np.random.Generator, world: World, account: Array) -> Acts:
     off = 1 - people.loyalty[account]
     topic = np.where(draw < people.loyalty[account], people.topic[account], people.second_topic[account])
     topic = np.where(draw > 1 - off * SPREAD, ANY, topic)
-    note = notes.pick(rng, topic, at)
+    return react(rng, world, account, at, notes.pick(rng, topic, at))
+
+
+def react(rng: np.random.Generator, world: World, account: Array, at: Array, note: Array) -> Acts:
+    """What accounts do with the notes they come across (-1: none); never before it is posted, nor with their own."""
+    notes = world.notes
     mix = np.array(list(MIX.values()))
     kind = rng.choice([CODE[k] for k in MIX], len(account), p=mix / mix.sum())
     keep = (note >= 0) & (at > notes.at[note]) & (notes.author[note] != account)
@@ -80,6 +87,22 @@ def browse(rng: np.random.Generator, world: World, account: Array) -> Acts:
     friend = befriended(world, account[message], rng.integers(0, FRIENDS, int(message.sum())))
     talk(rng, world, events, account[message], friend, at[message])
     return events.all()
+
+
+def notified(rng: np.random.Generator, world: World, account: Array) -> Acts:
+    """Acts on notes of favourite authors soon after they were posted: subscribers meet again and again."""
+    notes, people = world.notes, world.people
+    topic = np.repeat(people.topic, FAVOURITES)
+    base = topic * notes.span
+    liked = notes.by_topic.pick(rng, base, base + notes.span).reshape(-1, FAVOURITES)
+    favourite = liked[account, rng.integers(0, FAVOURITES, len(account))]
+    author = notes.author[favourite]
+    by_author = np.argsort(notes.author, kind="stable")
+    first, last = (np.searchsorted(notes.author[by_author], author, side) for side in ("left", "right"))
+    note = by_author[first + (rng.random(len(account)) * (last - first)).astype(np.int64)]
+    at = notes.at[note] + (rng.lognormal(np.log(20), 1.2, len(account)) * 60 * SECOND).astype(np.int64)
+    ok = (favourite >= 0) & people.is_awake(account, at)
+    return react(rng, world, account[ok], at[ok], note[ok])
 
 
 def links(rng: np.random.Generator, topic: Array, url_share: float, tag_share: float) -> tuple[Array, Array]:
@@ -118,8 +141,10 @@ def everyday(world: World, events: Events) -> None:
     """Ordinary acts of every account with organic activity."""
     rng = world.stream("everyday")
     counts = rng.poisson(world.people.activity)
-    acts = browse(rng, world, np.repeat(np.arange(world.accounts), counts))
-    events.parts.append(acts)
+    told = rng.binomial(counts, TOLD)
+    accounts = np.arange(world.accounts)
+    events.parts.append(browse(rng, world, np.repeat(accounts, counts - told)))
+    events.parts.append(notified(rng, world, np.repeat(accounts, told)))
 
 
 def post_notes(world: World, events: Events) -> None:

@@ -64,8 +64,8 @@ class Population:
         """A time in the window for each row, by the account's rhythm: most in its evening, none in its sleep."""
         count = len(account)
         day = rng.integers(0, days, count)
-        weekend = np.isin(day % 7, (4, 5)) | (rng.random(count) < 0.75)  # 2026-09-01 is a Tuesday
-        day = np.where(weekend, day, rng.integers(0, days, count))
+        kept = np.isin(day % 7, (4, 5)) | (rng.random(count) < 0.75)  # weekends are busier; day 0 is a Tuesday
+        day = np.where(kept, day, rng.integers(0, days, count))
         evening = rng.random(count) < 0.7
         share = np.where(evening, rng.beta(5, 2, count), rng.beta(2, 3.5, count))
         hour = self.wake[account] + share * self.awake[account] - self.zone[account]
@@ -155,6 +155,8 @@ def make_population(rng: np.random.Generator, cast: Cast, topics: int, start: in
         for circle in cast.circles(name):
             topic[circle] = topic[circle[0]]
             zone[circle] = zone[circle[0]]
+            if name == "school":
+                client[circle] = CLIENT["app-android"]
             if name == "household":
                 wake[circle] = wake[circle[0]] + rng.normal(0, 0.4, len(circle))
     client[cast.of("customer_service")] = CLIENT["service-desk"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from graph.model import SECOND
 from ingest.simulation.cast import SOLITARY
-from ingest.simulation.events import CODE, NOTE_ACTS, Events
+from ingest.simulation.events import CODE, Events
 from ingest.simulation.texts import choose
 from ingest.simulation.world import START, World
 
@@ -22,7 +22,7 @@ def all_solitary(world: World, events: Events) -> None:
     note = rng.choice(fresh, len(account))
     at = notes.at[note] + (rng.uniform(6, 45, len(account)) * SECOND).astype(np.int64)
     kind = rng.choice([CODE["comment"], CODE["reply"], CODE["like"]], len(account), p=[0.6, 0.2, 0.2])
-    liked = (kind == CODE["like"]) & np.isin(kind, NOTE_ACTS)
+    liked = kind == CODE["like"]
     events.add(account[liked], "like", at[liked], note[liked])
     who, what, language = account[~liked], note[~liked], people.language[account[~liked]]
     mirrored = world.words.mirrored(rng, language, notes.topic[what], notes.text.take(pa.array(what)))

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.integer[Any]]
 STOCK_SHARE = 0.35  # of organic comments
+ASIDE_SHARE = {"casual": 0.7, "polished": 1.0}  # of sentences that end on somebody's name
+GREETED = 0.08  # of a template's variants, whose words then differ
 SEPARATORS = {"en": " ", "es": " ", "zh": "，", "ja": "、"}
 
 
@@ -84,6 +86,14 @@ class Words:
         names = self.cjk if language in ("zh", "ja") else self.latin
         return names.take(pa.array(topic))
 
+    def coined(self, rng: np.random.Generator, language: str, count: int) -> pa.Array:
+        """Names of people and places that nobody else mentions: some thousands per script."""
+        words = vocabulary()
+        if language in ("zh", "ja"):
+            return join(*(pick(rng, words["name_chars"], count) for _ in range(3)))
+        first, second = (pick(rng, words["name_heads"], count) for _ in range(2))
+        return pc.utf8_capitalize(join(first, second, pick(rng, words["name_tails"], count)))
+
     def sentences(self, style: str, rng: np.random.Generator, language: Ints, topic: Ints) -> pa.Array:
         """One sentence per row; `style` is casual or polished, `language` a code, `topic` a number."""
         done, rows = [], []
@@ -94,7 +104,10 @@ class Words:
             names = self.name(name, topic[mine])
             slots = [filled(rng, phrases, names) for phrases in vocabulary()[style][name]]
             gap = SEPARATORS[name] if style == "casual" else " " if name in ("en", "es") else ""
-            done.append(pc.utf8_rtrim(join(*slots, by=gap), characters=" ，、,"))
+            core = pc.utf8_rtrim(join(*slots, by=gap), characters=" ，、,")
+            aside = filled(rng, vocabulary()["asides"][style][name], self.coined(rng, name, len(mine)))
+            more = rng.random(len(mine)) < ASIDE_SHARE[style]
+            done.append(choose(more, join(core, aside, by=gap), core))
             rows.append(mine)
         order = np.argsort(np.concatenate(rows), kind="stable") if rows else np.empty(0, np.int64)
         return pa.concat_arrays(done or [pa.array([], pa.string())]).take(pa.array(order))
@@ -126,14 +139,15 @@ class Words:
         return join(echo, " — ", self.sentences("polished", rng, language, topic))
 
     def pitches(self, rng: np.random.Generator, topic: Ints) -> pa.Array:
-        """One base text of a template per topic given; two parts, so that no two networks share one."""
-        phrases = vocabulary()["pitches"]
-        first, second = (filled(rng, phrases, self.name(n, topic)) for n in ("zh", "en"))
-        return join(first, "; ", second)
+        """One base text of a template per topic given; two parts, so that no two calls share one."""
+        pitch = filled(rng, vocabulary()["pitches"], self.name("zh", topic))
+        language = rng.integers(0, len(languages()), len(topic))
+        return join(pitch, "; ", self.sentences("polished", rng, language, topic))
 
     def variants(self, rng: np.random.Generator, base: pa.Array) -> pa.Array:
-        """Each text as a template engine sends it: other digits, emoji and punctuation around the same words."""
+        """Each text as a template engine sends it: other digits, emoji and punctuation; now and then a greeting."""
         words, count = vocabulary(), len(base)
         digits = pa.array(rng.integers(10, 10_000, count)).cast(pa.string())
         heads, tails = pick(rng, words["heads"], count), pick(rng, words["tails"], count)
-        return join(heads, base, choose(rng.random(count) < 0.6, join(" ", digits), pa.array([""] * count)), tails)
+        heads = choose(rng.random(count) < GREETED, pick(rng, words["greetings"], count), heads)
+        return join(heads, base, " ", digits, tails)
