@@ -73,7 +73,7 @@ def render_text(run: Run) -> str:
         f"Looked at {words.number(looked.actions)} interactions of {words.number(looked.accounts)} accounts, {window}.",
     ]
     if not networks:
-        return "\n".join([*lines, NOTHING]) + "\n"
+        return "\n".join([*lines, NOTHING])
     lines.append(
         f"Found {words.number(looked.networks)} networks with {words.number(looked.clustered)} accounts, "
         f"joined by {words.number(looked.edges)} coordination edges."
@@ -88,7 +88,7 @@ def render_text(run: Run) -> str:
     if scored is not None:
         lines += ["", f"SCORE: median probability of `{scored.target}` among the network's accounts (GraphSAGE)."]
         lines += words.aligned([tuple(name.upper() for name in scored.columns), *scored.rows]) if scored.rows else []
-    return "\n".join([*lines, "", CAUTION]) + "\n"
+    return "\n".join([*lines, "", CAUTION])
 
 
 _HEADINGS = ("NETWORK", "ACCOUNTS", "STABILITY", "SCORE", "DAYS", "FROM", "TO", "WHAT IT DOES")
