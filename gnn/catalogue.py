@@ -3,7 +3,8 @@
 Counts are of the data window and enter as ln(1 + n). Never among them: platform facts (registration,
 client, device, verified role) and labels. They are evidence of their own families, weighed by the policy;
 a model that had read them could not be used beside them. The group `coordination` is computed from
-coordination edges or clusters, and is left out for the target `coordinated`, whose labels those are.
+coordination edges or clusters, and is left out for the target `coordinated`, whose labels those are. It counts
+only what an account does itself, and so `organic_share` is not in it: those who trail an account lower that.
 """
 
 from __future__ import annotations
@@ -84,11 +85,10 @@ OBJECTS = (
     Feature("delay", "ln(1 + median time after the object's first actor)", _LNS, unknown=True),
 )
 COORDINATION = (
-    Feature("organic_share", "objects without a co-action along a coordination edge / objects", _SHARE, unknown=True),
-    Feature("coordination_degree", "ln(1 + coordination edges)", _LN),
-    Feature("joint_edges", "ln(1 + co-actions along its coordination edges)", _LN),
-    Feature("cluster_size", "ln(1 + accounts of its cluster); 0 outside clusters", _LN),
-    Feature("cluster_stability", "stability of its cluster; 0 outside clusters", "0 to 1"),
+    Feature("coordination_degree", "ln(1 + coordination edges it does not lead; gnn.coordination)", _LN),
+    Feature("joint_actions", "ln(1 + co-actions along these edges)", _LN),
+    Feature("cluster_size", "ln(1 + accounts of its cluster); 0 outside clusters and for `followed` members", _LN),
+    Feature("cluster_stability", "stability of its cluster; 0 likewise", "0 to 1"),
 )
 
 ALWAYS = (*ACTIVITY, *CHANNELS, *TIMING, *TEXTS, *REPLIES, *CONTACTS, *OBJECTS)

@@ -11,7 +11,7 @@ from gnn.catalogue import features_of
 from gnn.features import Matrix, Scaling, build_features
 from gnn.labels import LEAST, UNKNOWN, Labels
 from gnn.neighbours import Neighbours, find_neighbours
-from gnn.window import Integers, Source, Window
+from gnn.window import Integers, Source, Window, data_window
 from graph.files import digest_of, sha256_of
 from graph.log import EventLog
 
@@ -80,9 +80,8 @@ def input_names(target: str) -> tuple[str, ...]:
 
 def data_hash(source: Source, log: EventLog) -> str:
     """Names everything a model of this run is made from: the log, the data window, the run's tables."""
-    key = source.key if hasattr(source, "key") else source.manifest["key"]
     tables = {t: sha256_of(source.path / f"{t}.parquet") for t in ("behaviour", "clusters", "edges")}
-    return digest_of({"log": log.digest(), "window": key["window"], "tables": tables})
+    return digest_of({"log": log.digest(), "window": data_window(source), "tables": tables})
 
 
 def split(labels: Labels, seed: int) -> Split:

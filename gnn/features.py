@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnn.catalogue import COORDINATION, features_of
+from gnn.coordination import read_trails
 from gnn.window import Floats, Window
 from graph.model import KINDS
 
@@ -207,24 +208,17 @@ def _objects(window: Window) -> Columns:
 
 
 def _coordination(window: Window) -> Columns:
-    edges = window.source.table("edges", ["account_a", "account_b", "channel", "co_actions"])
-    edges = edges.filter(pc.equal(edges["channel"], "all"))
-    ends = np.concatenate([window.numbers(edges["account_a"]), window.numbers(edges["account_b"])])
-    weights = np.tile(edges["co_actions"].to_numpy().astype(np.float64), 2)
-    inside = ends >= 0
-    clusters = window.source.table("clusters", ["account_id", "cluster_id", "stability"])
-    members = window.numbers(clusters["account_id"])
-    names, which = np.unique(np.asarray(clusters["cluster_id"].to_pylist(), dtype=object), return_inverse=True)
-    sizes = np.bincount(which, minlength=len(names))[which] if len(which) else np.zeros(0)
-    known = members >= 0
-    behaviour = window.source.table("behaviour", ["account_id", "organic_share"])
-    at = window.numbers(behaviour["account_id"])
+    trails = read_trails(window)
+    clusters = window.source.table("clusters", ["account_id", "cluster_id", "role", "stability"])
+    sizes = clusters.group_by("cluster_id").aggregate([("account_id", "count")])
+    clusters = clusters.join(sizes, "cluster_id").filter(pc.not_equal(pc.field("role"), "followed"))
+    at = window.numbers(clusters["account_id"])
+    known = at >= 0
     return {
-        "organic_share": window.column(at, _floats(behaviour["organic_share"]), NAN),
-        "coordination_degree": np.log1p(np.bincount(ends[inside], minlength=window.size)),
-        "joint_edges": np.log1p(np.bincount(ends[inside], weights[inside], minlength=window.size)),
-        "cluster_size": np.log1p(window.column(members[known], sizes[known], 0)),
-        "cluster_stability": window.column(members[known], _floats(clusters["stability"])[known], 0),
+        "coordination_degree": np.log1p(np.bincount(trails.to, minlength=window.size)),
+        "joint_actions": np.log1p(np.bincount(trails.to, trails.co_actions, minlength=window.size)),
+        "cluster_size": np.log1p(window.column(at[known], _floats(clusters["account_id_count"])[known], 0)),
+        "cluster_stability": window.column(at[known], _floats(clusters["stability"])[known], 0),
     }
 
 

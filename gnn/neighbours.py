@@ -1,10 +1,14 @@
 """The graph messages pass along: for each account the accounts whose state flows to it.
 
-For `ai_hosted`: coordination edges, and accounts that share rare objects.
+An account's neighbourhood is made by its own acts: state flows to it from those it comments on, shares,
+messages or follows, from those who were at a rare object before it, and along coordination edges it does
+not lead. Nobody can be framed by being followed around.
+
+For `ai_hosted`: coordination edges, and earlier visitors of its rare objects.
 For `coordinated`, whose labels come from coordination edges, neither those edges nor co-actions may be
-seen. What is left: who comments on, shares, messages or follows whom, and accounts that touched the same
-rare object at least `APART` from one another (so by no co-action), minus every pair with a coordination
-edge. What was left out must not show either, so the degree the model is told counts only the former.
+seen: its contacts, and those who were at a rare object at least `APART` (and the detection's window)
+before it, minus every pair with a coordination edge. What was left out must not show either, so the
+degree the model is told counts contacts alone.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import scipy.sparse as sparse
 
+from gnn.coordination import coordination_pairs, read_trails
 from gnn.window import Floats, Integers, Window
 from graph.model import SECOND
 
@@ -45,11 +49,11 @@ class Neighbours:
 
 def find_neighbours(window: Window, target: str) -> Neighbours:
     """The message-passing graph for a target (see the module's text)."""
-    edges = coordination_pairs(window)
     if target == "coordinated":
-        contacts = _contacts(window)
-        return mean_over(window.size, [contacts, _sharers(window, edges, APART)], degree_from=1)
-    return mean_over(window.size, [edges, _sharers(window, edges[:0], 0)], degree_from=2)
+        sharers = _sharers(window, coordination_pairs(window), max(APART, window.coaction_window))
+        return mean_over(window.size, [_contacts(window), sharers], degree_from=1)
+    nobody = np.zeros((0, 2), dtype=np.int64)
+    return mean_over(window.size, [read_trails(window).pairs, _sharers(window, nobody, 0)], degree_from=2)
 
 
 def mean_over(size: int, parts: list[Integers], degree_from: int) -> Neighbours:
@@ -68,15 +72,6 @@ def mean_over(size: int, parts: list[Integers], degree_from: int) -> Neighbours:
     everything.data = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
     degree = np.diff(matrix(parts[:degree_from]).indptr).astype(np.float64)
     return Neighbours(everything, degree)
-
-
-def coordination_pairs(window: Window) -> Integers:
-    """Every pair with a coordination edge, both ways; int64 [pairs, 2]."""
-    edges = window.source.table("edges", ["account_a", "account_b", "channel"])
-    edges = edges.filter(pc.equal(edges["channel"], "all"))
-    pairs = np.column_stack([window.numbers(edges["account_a"]), window.numbers(edges["account_b"])])
-    pairs = pairs[(pairs >= 0).all(axis=1)]
-    return np.concatenate([pairs, pairs[:, ::-1]])
 
 
 def _contacts(window: Window) -> Integers:

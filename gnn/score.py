@@ -34,12 +34,12 @@ PACKAGES = ("numpy", "scikit-learn", "torch", "torch-geometric")
 MEANING = {
     "coordinated": (
         "Probability that an account looks like the members of the clusters this run found, learned from those "
-        "clusters as weak labels. It is not a probability of being AI-hosted, nor of guilt; networks nobody found are among its "
-        "negatives, so a low score clears nobody."
+        "clusters as weak labels. It is not a probability of being AI-hosted, nor of guilt; networks nobody found "
+        "are among its negatives, so a low score clears nobody."
     ),
     "ai_hosted": (
-        "Probability of a reviewed or platform label of AI hosting, as far as labelled accounts are like the others. It "
-        "is not proof, and unlabelled accounts were never counted as human."
+        "Probability of a reviewed or platform label of AI hosting, as far as labelled accounts are like the "
+        "others. It is not proof, and unlabelled accounts were never counted as human."
     ),
 }
 

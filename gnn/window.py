@@ -43,7 +43,7 @@ def data_window(source: Source) -> tuple[int, int]:
 
     Raises InputError where the run's key names none.
     """
-    key = source.key if isinstance(source, Building) else source.manifest["key"]
+    key = _key(source)
     try:
         return int(key["window"]["since"]), int(key["window"]["until"])
     except (KeyError, TypeError) as error:
@@ -67,6 +67,12 @@ class Window:
     since: int
     until: int
     connection: Any
+
+    @property
+    def coaction_window(self) -> int:
+        """The widest gap of a co-action in this run, microseconds; 0 if its key does not say."""
+        key = _key(self.source)
+        return int(key.get("detect", {}).get("coaction", {}).get("window", 0))
 
     @property
     def size(self) -> int:
@@ -121,3 +127,8 @@ def open_window(source: Source, log: EventLog) -> Iterator[Window]:
         yield window
     finally:
         connection.close()
+
+
+def _key(source: Source) -> dict[str, Any]:
+    key: dict[str, Any] = source.key if isinstance(source, Building) else source.manifest["key"]
+    return key

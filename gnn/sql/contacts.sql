@@ -1,4 +1,4 @@
--- Neighbours by interaction: who comments on, shares, messages or follows whom; each account's strongest, both ways.
+-- Neighbours by interaction: who comments on, shares, messages or follows whom; each account's strongest. Only its own acts count.
 -- parameters: since, until (microseconds UTC, until exclusive), most (neighbours kept an account); reads gnn_made, gnn_who
 -- columns: who, other (whose state flows to who)
 WITH directed AS (
@@ -11,15 +11,11 @@ WITH directed AS (
     SELECT i.account_id, m.maker FROM interactions i JOIN gnn_made m ON m.content_id = i.target_id
     WHERE i.kind IN ('comment', 'reply', 'share') AND i."at" >= $since AND i."at" < $until
 ), counted AS (
-    SELECT one.who AS a, two.who AS b, count(*) AS times
+    SELECT one.who AS who, two.who AS other, count(*) AS times
     FROM directed d JOIN gnn_who one ON one.account_id = d.a JOIN gnn_who two ON two.account_id = d.b
     WHERE one.who <> two.who GROUP BY one.who, two.who
-), both_ways AS (
-    SELECT who, other, sum(times) AS times
-    FROM (SELECT a AS who, b AS other, times FROM counted UNION ALL SELECT b, a, times FROM counted)
-    GROUP BY who, other
 )
-SELECT who, other FROM both_ways
+SELECT who, other FROM counted
 QUALIFY row_number() OVER (
     PARTITION BY who ORDER BY times DESC, (who * 2654435761 + other * 40503) % 1000003, other
 ) <= $most

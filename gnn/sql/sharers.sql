@@ -1,4 +1,4 @@
--- Neighbours by rare objects: accounts that touched the same rare object, at least `apart` microseconds from one another.
+-- Neighbours by rare objects: accounts that touched the same rare object at least `apart` microseconds earlier.
 -- The rarest objects come first, up to `budget` ordered pairs; pairs in gnn_barred stay out.
 -- parameters: rare (accounts an object may have), budget, apart, most (neighbours kept an account); reads gnn_touches, gnn_barred
 -- columns: who, other (whose state flows to who)
@@ -12,7 +12,7 @@ WITH sizes AS (
 ), shared AS (
     SELECT a.who, b.who AS other, count(*) AS objects
     FROM touches a JOIN touches b USING (object_id)
-    WHERE a.who <> b.who AND abs(a."at" - b."at") >= $apart
+    WHERE a.who <> b.who AND a."at" - b."at" >= $apart
     GROUP BY a.who, b.who
 ), allowed AS (
     SELECT * FROM shared ANTI JOIN gnn_barred USING (who, other)
