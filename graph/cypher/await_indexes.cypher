@@ -1,0 +1,3 @@
+// Wait until indexes can be used.
+// columns: none
+CALL db.awaitIndexes(300)

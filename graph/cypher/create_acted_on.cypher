@@ -1,0 +1,8 @@
+// As create_relations, for sources that know objects and channels alone: one relationship a channel.
+// names: type, label, key
+// parameters: rows: [[account, object, count, first, last, channel]], times in microseconds UTC
+// columns: none
+UNWIND $rows AS row
+MATCH (a:Account {accountId: row[0]})
+MATCH (o:__LABEL__ {__KEY__: row[1]})
+CREATE (a)-[:__TYPE__ {channel: row[5], count: row[2], firstAt: row[3], lastAt: row[4]}]->(o)

@@ -1,0 +1,5 @@
+// Take the view of the last run away: what it says of accounts.
+// columns: none
+MATCH (a:Account)
+WHERE a.score IS NOT NULL OR a.degree IS NOT NULL
+REMOVE a.score, a.scoreTarget, a.baseline, a.component, a.coarseCommunity, a.degree, a.pagerank, a.betweenness

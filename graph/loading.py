@@ -1,0 +1,205 @@
+"""Loading the event log into Neo4j: one relationship an account, kind and object, with count and times.
+
+Only batches that are not in yet are loaded, and a batch counts as in when everything before it is. What
+is written are absolute values, computed over the whole log for every key such a batch touches. So a load
+that was killed is repeated without harm, and loading in steps gives the same graph as loading at once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from graph.console import progress
+from graph.errors import ConflictError
+from graph.log import Batch, EventLog
+from graph.model import LOG_TABLES
+from graph.statements import cypher, sql
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from neo4j import Driver
+
+NODE_BATCH = 10_000
+RELATION_BATCH = 5_000
+
+# label -> the property that names the node
+KEYS = {
+    "Account": "accountId",
+    "Note": "noteId",
+    "GroupChat": "groupId",
+    "Url": "url",
+    "Hashtag": "tag",
+    "Template": "templateId",
+    "Device": "deviceId",
+    "Client": "name",
+    "Object": "objectId",
+}
+# what an account did (graph/sql/deeds.sql) -> relationship type and label of what it did it to
+DEEDS = {
+    "note": ("POSTED", "Note"),
+    "comment": ("COMMENTED_ON", "Note"),
+    "reply": ("REPLIED_TO", "Note"),
+    "like": ("LIKED", "Note"),
+    "share": ("SHARED", "Note"),
+    "collect": ("COLLECTED", "Note"),
+    "view": ("VIEWED", "Note"),
+    "message": ("MESSAGED", "Account"),
+    "follow": ("FOLLOWS", "Account"),
+    "group_message": ("SPOKE_IN", "GroupChat"),
+    "url": ("LINKED", "Url"),
+    "hashtag": ("TAGGED", "Hashtag"),
+    "template": ("USED_TEMPLATE", "Template"),
+    "device": ("USED", "Device"),
+    "client": ("USED", "Client"),
+    "object": ("ACTED_ON", "Object"),
+}
+DERIVED = ("url", "hashtag", "template")
+
+Rows = list[list[Any]]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did. `nodes` and `relationships` count what was written, new or not."""
+
+    batches: int
+    nodes: int
+    relationships: int
+
+    def __str__(self) -> str:
+        if not self.batches:
+            return "Neo4j holds the whole event log already"
+        batches = "1 batch" if self.batches == 1 else f"{self.batches} batches"
+        return f"{batches} loaded: {self.nodes:,} nodes and {self.relationships:,} relationships written"
+
+
+def load(driver: Driver, log: EventLog) -> LoadReport:
+    """Load every batch of `log` that is not in yet.
+
+    Raises:
+        ConflictError: the database holds batches of another log.
+    """
+    batches = log.batches()
+    loaded = {record["batch_id"] for record in driver.execute_query(cypher("loaded_batches")).records}
+    foreign = loaded - {b.batch_id for b in batches}
+    if foreign:
+        raise ConflictError(
+            f"this Neo4j was loaded from another event log: {len(foreign)} of its batches are not in {log.root}; "
+            "`shoal load --wipe` drops what it holds and builds it anew"
+        )
+    fresh = [b for b in batches if b.batch_id not in loaded]
+    if not fresh:
+        return LoadReport(0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="shoal-load-") as scratch, log.connect() as connection:
+        connection.execute("SET temp_directory = $folder", {"folder": scratch})
+        with progress("Reading the event log for Neo4j"):
+            _prepare(connection, batches, fresh)
+        nodes, relationships = _Load(driver, connection).run()
+    driver.execute_query(cypher("mark_loaded"), ids=[b.batch_id for b in fresh])
+    return LoadReport(len(fresh), nodes, relationships)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, batches: list[Batch], fresh: list[Batch]) -> None:
+    """Make the tables that the statements deed_*.sql read."""
+    with_interactions = [b for b in batches if (b.path / "interactions.parquet").exists()]
+    bare = [b for b in batches if b not in with_interactions]
+    for view, table, chosen in (
+        ("log_interactions", "interactions", batches),
+        ("derived_actions", "actions", with_interactions),
+        ("bare_actions", "actions", bare),
+    ):
+        old = _files([b for b in chosen if b not in fresh], table)
+        new = _files([b for b in chosen if b in fresh], table)
+        empty = connection.from_arrow(LOG_TABLES[table].schema.empty_table())
+        relation = empty.project("*, false AS fresh")
+        for files, flag in ((old, "false"), (new, "true")):
+            if files:
+                relation = relation.union(connection.read_parquet(files).project(f"*, {flag} AS fresh"))
+        relation.create_view(view)
+    accounts = connection.from_arrow(LOG_TABLES["accounts"].schema.empty_table())
+    if files := _files(fresh, "accounts"):
+        accounts = connection.read_parquet(files)
+    accounts.project("account_id").distinct().create("fresh_accounts")
+    connection.execute(sql("deeds"), {"derived": list(DERIVED)})
+
+
+def _files(batches: list[Batch], table: str) -> list[str]:
+    return [str(p) for b in batches if (p := b.path / f"{table}.parquet").exists()]
+
+
+class _Load:
+    """One load: all nodes, then all relationships, in sorted order, a batch a transaction."""
+
+    def __init__(self, driver: Driver, connection: duckdb.DuckDBPyConnection) -> None:
+        self.driver, self.connection = driver, connection
+        kinds = self.connection.execute("SELECT DISTINCT what FROM deeds").fetchall()
+        present = {row[0] for row in kinds}
+        self.deeds = {what: names for what, names in DEEDS.items() if what in present}
+        self.absent = {kind for kind, _ in self.deeds.values() if self._is_absent(kind)}
+
+    def run(self) -> tuple[int, int]:
+        """Returns nodes and relationships written."""
+        with progress("Loading nodes into Neo4j", self._count("nodes")) as advance:
+            nodes = self._nodes("Account", self._read("deed_accounts"), advance)
+            for what, (_, label) in self.deeds.items():
+                if label != "Account":
+                    nodes += self._nodes(label, self._read("deed_nodes", what=what), advance)
+        self._facts(self._read("account_facts"))
+        with progress("Loading relationships into Neo4j", self._count("relations")) as advance:
+            relations = sum(self._relations(what, *names, advance) for what, names in self.deeds.items())
+        return nodes, relations
+
+    def _count(self, what: str) -> int:
+        text = {"nodes": "SELECT count(DISTINCT (what, object)) FROM deeds", "relations": "SELECT count(*) FROM deeds"}
+        return int(self.connection.execute(text[what]).fetchall()[0][0])
+
+    def _nodes(self, label: str, batches: Iterator[Rows], advance: Callable[[float], None]) -> int:
+        statement, written = cypher("merge_nodes", label=label, key=KEYS[label]), 0
+        for rows in batches:
+            self._write(statement, rows)
+            advance(len(rows))
+            written += len(rows)
+        return written
+
+    def _relations(self, what: str, kind: str, label: str, advance: Callable[[float], None]) -> int:
+        names = {"type": kind, "label": label, "key": KEYS[label]}
+        # making is twice as fast as looking first, and safe only where there is nothing to find
+        verb = "create" if kind in self.absent else "merge"
+        statement = cypher(f"{verb}_acted_on" if what == "object" else f"{verb}_relations", **names)
+        written = 0
+        for rows in self._read("deed_relations", what=what, size=RELATION_BATCH):
+            self._write(statement, rows)
+            advance(len(rows))
+            written += len(rows)
+        return written
+
+    def _is_absent(self, kind: str) -> bool:
+        record = self.driver.execute_query(cypher("count_type", type=kind)).records[0]
+        return not record["n"]
+
+    def _facts(self, batches: Iterator[Rows]) -> None:
+        for rows in batches:
+            self._write(cypher("set_accounts"), rows)
+            for label, column in (("Client", 4), ("Device", 5)):
+                pairs = [[row[0], row[column]] for row in rows]
+                named = [pair for pair in pairs if pair[1] is not None]
+                names = {"label": label, "key": KEYS[label]}
+                self._write(cypher("drop_registrations", **names), pairs)
+                self._write(cypher("merge_nodes", **names), [[name] for name in sorted({pair[1] for pair in named})])
+                self._write(cypher("merge_registrations", **names), named)
+
+    def _write(self, statement: LiteralString, rows: Rows) -> None:
+        if rows:
+            self.driver.execute_query(statement, rows=rows)
+
+    def _read(self, statement: str, *, what: str | None = None, size: int = NODE_BATCH) -> Iterator[Rows]:
+        parameters = {} if what is None else {"what": what}
+        reader: pa.RecordBatchReader = self.connection.execute(sql(statement), parameters).to_arrow_reader(size)
+        for batch in reader:
+            for start in range(0, batch.num_rows, size):
+                part = batch.slice(start, size)
+                yield [list(row) for row in zip(*(column.to_pylist() for column in part.columns), strict=True)]
