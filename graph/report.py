@@ -86,8 +86,9 @@ def render_text(run: Run) -> str:
         *(f"  - {sentence}" for sentence in networks[0].evidence),
     ]
     if scored is not None:
-        lines += ["", f"SCORE: median probability of `{scored.target}` among the network's accounts (GraphSAGE)."]
-        lines += words.aligned([tuple(name.upper() for name in scored.columns), *scored.rows]) if scored.rows else []
+        lines += ["", f"SCORE: median over the network's accounts; target {scored.target}. {scored.meaning}"]
+        if scored.rows:
+            lines += words.aligned([scored.columns, *scored.rows])
     return "\n".join([*lines, "", CAUTION])
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from graph.model import RUN_TABLES
 from graph.runs import Run
 from graph.statements import sql
-from graph.words import apart, between, flat, number, shown, shown_object
+from graph.words import apart, between, number, shown, shown_object
 
 TOP_OBJECTS = 3
 HIGH_SCORE = 0.9
@@ -65,9 +65,17 @@ class Looked:
 
 @dataclass(frozen=True)
 class Scored:
-    """The models of the run: their target, a table of metrics (a row a model), and how many accounts score high."""
+    """What the run's models say of themselves.
+
+    Attributes:
+        target: what the score is a probability of.
+        meaning: how to read it, or why nothing was scored.
+        columns, rows: metrics on held-out accounts, a row a model.
+        high: accounts that score HIGH_SCORE or more, `high_outside` of them in no network.
+    """
 
     target: str
+    meaning: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
     high: int
@@ -110,22 +118,31 @@ def found(run: Run) -> list[Found]:
 
 
 def scored(run: Run) -> Scored | None:
-    """What the run's models say of themselves; None where nothing was scored."""
+    """The model card and the high scores of a run; None where scoring was not part of it."""
     if not run.has("scores"):
         return None
     scores = run.table("scores", ["account_id", "target", "score"])
     high = scores.filter(pc.greater_equal(scores["score"], HIGH_SCORE))
     inside = pc.is_in(high["account_id"], _table(run, "clusters")["account_id"].combine_chunks())
-    model = json.loads((run.path / MODEL_FILE).read_text(encoding="utf-8")) if run.has(MODEL_FILE) else {}
-    metrics = {name: dict(flat(values)) for name, values in model.get("metrics", {}).items()}
-    names = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    card = json.loads((run.path / MODEL_FILE).read_text(encoding="utf-8")) if run.has(MODEL_FILE) else {}
+    tested: dict[str, dict[str, Any]] = card.get("test", {})
+    thresholds = [at["threshold"] for metrics in list(tested.values())[:1] for at in metrics["at"]]
+    named = [f"{what} at {threshold}" for threshold in thresholds for what in ("precision", "recall")]
     return Scored(
-        target=", ".join(sorted(pc.unique(scores["target"]).to_pylist())) or "nothing",
-        columns=("model", *names),
-        rows=[(shown(model), *(values.get(name, "-") for name in names)) for model, values in metrics.items()],
+        target=card.get("target") or ", ".join(sorted(pc.unique(scores["target"]).to_pylist())),
+        meaning=card.get("meaning", ""),
+        columns=("model", "held out", "positive", "AUROC", "AUPRC", "ECE", *named),
+        rows=[_metrics(model, metrics) for model, metrics in tested.items()],
         high=high.num_rows,
         high_outside=high.num_rows - (pc.sum(inside).as_py() or 0),
     )
+
+
+def _metrics(model: str, metrics: dict[str, Any]) -> tuple[str, ...]:
+    at = [value for one in metrics["at"] for value in (one["precision"], one["recall"])]
+    rates = [metrics["auroc"], metrics["auprc"], metrics["ece"], *at]
+    counts = (number(metrics["accounts"]), number(metrics["positives"]))
+    return (shown(model), *counts, *("-" if rate is None else f"{rate:.3f}" for rate in rates))
 
 
 def joined(run: Run) -> pa.Table:
