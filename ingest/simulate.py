@@ -24,12 +24,12 @@ from ingest.simulation.labels import labels
 from ingest.simulation.lookalikes import all_lookalikes
 from ingest.simulation.organic import everyday, post_notes
 from ingest.simulation.planted import all_networks
+from ingest.simulation.possible import possible
 from ingest.simulation.solitary import all_solitary
 from ingest.simulation.tables import (
     accounts_table,
     interactions,
     known_ids,
-    possible,
     truth_accounts,
     truth_networks,
 )

@@ -39,7 +39,7 @@ def viral(rng: np.random.Generator, world: World, events: Events) -> None:
     notes = world.notes
     early = (notes.at > world.end - world.days * 24 * HOUR) & (notes.at < world.end - 48 * HOUR)
     candidates = np.flatnonzero(early)
-    count = max(2, world.accounts // 4_000)
+    count = int(np.clip(world.accounts // 4_000, 2, 10))
     chosen = candidates[np.argsort(-notes.weight[candidates], kind="stable")[:count]]
     for rank, note in enumerate(chosen):
         reach = int(world.accounts * 0.5 / (rank + 1) ** 0.9)
@@ -66,8 +66,7 @@ def breaking_news(rng: np.random.Generator, world: World, events: Events) -> Non
         rank = np.arange(len(who)) - np.repeat(np.cumsum(read) - read, read)
         note = posts[(rank + rng.integers(0, len(posts), len(account))[who]) % len(posts)]
         at = arrival[who] + ((rank + rng.random(len(who))) * 15 * SECOND).astype(np.int64)
-        there = at > notes.at[note]
-        _react(rng, world, events, account[who][there], note[there], at[there], 0.25)
+        _react(rng, world, events, account[who], note, at, 0.25)
 
 
 def fan_campaigns(rng: np.random.Generator, world: World, events: Events) -> None:

@@ -14,6 +14,7 @@ from graph.model import KINDS
 Array = NDArray[Any]
 CODE = {kind: code for code, kind in enumerate(KINDS)}
 NOTE_ACTS = np.array([CODE[k] for k in ("comment", "reply", "like", "share", "collect", "view")])
+ADDRESSED = (CODE["message"], CODE["follow"])  # kinds whose target is an account
 TYPES = {"account": np.int64, "kind": np.int8, "at": np.int64, "target": np.int64}
 TYPES |= {"url": np.int64, "tag": np.int64, "client": np.int8}
 

@@ -47,8 +47,6 @@ def _together(
     at = at + (rng.exponential(seconds, len(account)) * SECOND).astype(np.int64)
     ok = (note >= 0) & world.people.is_awake(account, at)
     account, at, note = account[ok], at[ok], note[ok]
-    ok = (at > world.notes.at[note]) & (world.notes.author[note] != account)
-    account, at, note = account[ok], at[ok], note[ok]
     kind = rng.choice(REACTIONS, len(account))
     spoken = kind == CODE["comment"]
     events.add(account[~spoken], kind[~spoken], at[~spoken], note[~spoken])

@@ -119,7 +119,7 @@ def _burst_posts(
     posts = []
     famous = np.argsort(-people.activity, kind="stable")[: max(20, cast.accounts // 50)]
     famous = famous[people.registered_at[famous] < start]
-    for event in range(max(2, cast.accounts // 3_000)):
+    for event in range(int(np.clip(cast.accounts // 3_000, 2, 10))):
         count = int(rng.integers(8, 14))
         begin = start + rng.uniform(0.5, days - 1) * DAY
         at = (begin + np.sort(rng.uniform(0, 420, count)) * SECOND).astype(np.int64)

@@ -68,11 +68,11 @@ def browse(rng: np.random.Generator, world: World, account: Array) -> Acts:
 
 
 def react(rng: np.random.Generator, world: World, account: Array, at: Array, note: Array) -> Acts:
-    """What accounts do with the notes they come across (-1: none); never before it is posted, nor with their own."""
+    """What accounts do with the notes they come across (-1: none)."""
     notes = world.notes
     mix = np.array(list(MIX.values()))
     kind = rng.choice([CODE[k] for k in MIX], len(account), p=mix / mix.sum())
-    keep = (note >= 0) & (at > notes.at[note]) & (notes.author[note] != account)
+    keep = note >= 0
     account, at, note, kind = account[keep], at[keep], note[keep], kind[keep]
 
     events = Events()

@@ -14,6 +14,7 @@ from ingest.simulation.events import CODE, NOTE_ACTS, Acts, Array, Events
 from ingest.simulation.notes import ANY
 from ingest.simulation.organic import browse
 from ingest.simulation.population import HOUR
+from ingest.simulation.possible import possible
 from ingest.simulation.texts import choose
 from ingest.simulation.world import START, World
 
@@ -131,7 +132,7 @@ BEHAVIOUR: dict[str, Callable[[np.random.Generator, World, NetworkPlan, Events, 
 
 def shadowing(rng: np.random.Generator, world: World, plan: NetworkPlan, events: Events, organic: Acts) -> Array:
     """Framing: bots repeat, within seconds, each public act of a genuine account that has nothing to do with them."""
-    acts = organic.where((organic.account == plan.victim) & np.isin(organic.kind, NOTE_ACTS))
+    acts = organic.where((organic.account == plan.victim) & np.isin(organic.kind, NOTE_ACTS))  # by time
     acts = acts.where(np.unique(acts.target, return_index=True)[1])
     bot, act = np.nonzero(rng.random((len(plan.members), len(acts))) < plan.participation)
     at = acts.at[act] + ((1 + rng.random(len(act)) * (plan.jitter_s - 1)) * SECOND).astype(np.int64)
@@ -158,7 +159,7 @@ def camouflage(rng: np.random.Generator, world: World, plan: NetworkPlan, events
 def all_networks(world: World, events: Events, chats: Chats) -> None:
     """Every planted network; the shadows last, for they need to see what their victims did."""
     rng = world.stream("planted")
-    organic = events.all()
+    organic = possible(world, events.all())
     for plan in world.cast.plans:
         if plan.victim >= 0:
             acted = shadowing(rng, world, plan, events, organic)

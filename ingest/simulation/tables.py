@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 from graph.model import ACCOUNTS, INTERACTIONS, KINDS
 from ingest.simulation.cast import LOOKALIKES, ROLES
-from ingest.simulation.events import CODE, NOTE_ACTS, Acts, Array
+from ingest.simulation.events import ADDRESSED, CODE, NOTE_ACTS, Acts, Array
 from ingest.simulation.identity import account_ids, ids
 from ingest.simulation.population import CLIENT, CLIENT_SHARES, CLIENTS
 from ingest.simulation.population import ROLES as VERIFIED
-from ingest.simulation.world import START, World
+from ingest.simulation.world import World
 
 TRUTH_ACCOUNTS = pa.schema(
     [
@@ -36,7 +36,6 @@ TRUTH_NETWORKS = pa.schema(
         pa.field("registration_client", pa.string()),
     ]
 )
-ADDRESSED = (CODE["message"], CODE["follow"])
 MADE = [CODE[k] for k in ("comment", "reply", "message", "group_message")]
 
 
@@ -49,18 +48,6 @@ def salts(seed: int) -> dict[str, int]:
 def known_ids(world: World) -> pa.Array:
     """The account ids, by account number."""
     return account_ids(world.stream("ids"), world.accounts, salts(world.seed)["account"])
-
-
-def possible(world: World, acts: Acts) -> Acts:
-    """What can have happened: within the window, by and to accounts that existed, never to oneself; by time."""
-    registered = world.people.registered_at
-    ok = (acts.at >= START) & (acts.at < world.end) & (acts.at >= registered[acts.account])
-    to_account = np.isin(acts.kind, ADDRESSED)
-    other = np.where(to_account, acts.target, 0)
-    ok &= ~to_account | ((acts.at >= registered[other]) & (other != acts.account))
-    rows = np.flatnonzero(ok)
-    ties = world.stream("write").random(len(rows))
-    return acts.where(rows[np.lexsort((ties, acts.at[rows]))])
 
 
 def _targets(world: World, acts: Acts, accounts: pa.Array, chats: int) -> tuple[pa.Array, pa.Array]:
