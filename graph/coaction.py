@@ -6,6 +6,7 @@ graph.significance. The plan is the bucket equi-join of docs/decisions/0003.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -50,16 +51,21 @@ class Coactions:
     Attributes:
         candidates: one row a pair and channel: pair, a, z, channel.
         meetings: one row a candidate and object: pair, o, near, met.
-        crowds: one row an object, in order of o: near, met over all pairs of actions of two accounts.
         channel_of: channel of each object, in order of o.
+        accounts: how many accounts there are.
         pairs_tested: channel -> pairs of accounts that pass the activity filter (`all`: on any one channel).
+        even_rate: share of near pairs that met, were actions spread evenly over the horizon.
+        crowds: given the suspected accounts (a boolean for each, in order of a): one row an object that anybody else
+            acted on, with o, near and met over all pairs of actions of two of the others.
     """
 
     candidates: pd.DataFrame
     meetings: pd.DataFrame
-    crowds: pd.DataFrame
     channel_of: np.ndarray
+    accounts: int
     pairs_tested: dict[str, int]
+    even_rate: float
+    crowds: Callable[[np.ndarray], pd.DataFrame]
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, since: int, until: int) -> None:
@@ -72,14 +78,23 @@ def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coac
     """Find candidate pairs and count their meetings. Needs `prepare`."""
     connection.execute(sql("candidates"), {"window": config.window, "least": config.least_objects})
     connection.execute(sql("meetings"), {"window": config.window, "horizon": config.horizon})
-    crowds = sql("crowds").format(window=int(config.window), horizon=int(config.horizon))
     return Coactions(
         candidates=connection.execute("SELECT pair, a, z, channel FROM candidates ORDER BY pair").df(),
         meetings=connection.execute("SELECT pair, o, near, met FROM meetings ORDER BY pair, o").df(),
-        crowds=connection.execute(crowds).df(),
         channel_of=connection.execute("SELECT channel FROM object_ids ORDER BY o").df()["channel"].to_numpy(),
+        accounts=connection.execute("SELECT count(*) FROM account_ids").fetchall()[0][0],
         pairs_tested=_pairs_tested(connection, config),
+        even_rate=config.window / config.horizon,
+        crowds=lambda suspects: _crowds(connection, suspects, config),
     )
+
+
+def _crowds(connection: duckdb.DuckDBPyConnection, suspects: np.ndarray, config: CoactionConfig) -> pd.DataFrame:
+    connection.register("suspects", pa.table({"a": np.flatnonzero(suspects)}))
+    statement = sql("crowds").format(window=int(config.window), horizon=int(config.horizon))
+    crowds = connection.execute(statement).df()
+    connection.unregister("suspects")
+    return crowds
 
 
 def _pairs_tested(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:

@@ -31,7 +31,9 @@ class DetectConfig:
     Attributes:
         coaction: what counts as a co-action.
         cluster: how clusters are looked for.
-        fdr: rate of false discoveries among the kept edges.
+        fdr: rate of false discoveries among the kept edges, which are candidates only.
+        alpha: a cluster is kept if its own edges, taken alone among all pairs tested, reject chance at this level
+            (Simes). Thus the many edges of one farm cannot lend significance to a few chance edges elsewhere.
         least_objects: clusters whose members co-acted on fewer distinct objects are left out.
         least_days: likewise for distinct days (UTC).
         seed: of community detection and of every model trained in the run.
@@ -40,6 +42,7 @@ class DetectConfig:
     coaction: coaction.CoactionConfig = field(default_factory=coaction.CoactionConfig)
     cluster: communities.ClusterConfig = field(default_factory=communities.ClusterConfig)
     fdr: float = 0.01
+    alpha: float = 0.05
     least_objects: int = 3
     least_days: int = 2
     seed: int = 1
@@ -102,7 +105,7 @@ def detect(
         building.write("edges", _edges(counts, tested, names))
         advance(1)
         whole = counts[counts["channel"] == "all"]
-        clusters, groups = _clusters(connection, whole, config)
+        clusters, groups = _clusters(connection, whole.merge(kept, on=["a", "z"]), tested.pairs_tested["all"], config)
         building.write("clusters", _named_clusters(clusters, names))
         advance(1)
         found_networks = _networks(clusters, groups, counts, names, parent)
@@ -142,14 +145,17 @@ def _edges(counts: pd.DataFrame, tested: significance.Tested, names: np.ndarray)
 
 
 def _clusters(
-    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, config: DetectConfig
+    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, pairs_tested: int, config: DetectConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Members (account, cluster, stability, role, inner) and, per cluster, objects, days, first_at, last_at."""
     members = communities.find(edges["a"].to_numpy(), edges["z"].to_numpy(), config.cluster, config.seed)
     cluster_of = members.set_index("account")["cluster"]
-    inside = edges[["a", "z"]].assign(cluster=edges["a"].map(cluster_of))
-    inside = inside[inside["cluster"].eq(edges["z"].map(cluster_of))].astype(np.int64)
-    connection.register("kept", pa.Table.from_pandas(inside, preserve_index=False))
+    inside = edges.assign(cluster=edges["a"].map(cluster_of))
+    inside = inside[inside["cluster"].eq(edges["z"].map(cluster_of))]
+    chance = inside.groupby("cluster")["p_value"].agg(lambda p: significance.simes(p.to_numpy(), pairs_tested))
+    inside = inside[inside["cluster"].map(chance) <= config.alpha]
+    kept = inside[["a", "z", "cluster"]].astype(np.int64)
+    connection.register("kept", pa.Table.from_pandas(kept, preserve_index=False))
     groups = connection.execute(sql("network_objects"), {"window": config.coaction.window}).df()
     connection.unregister("kept")
     groups = groups[(groups["objects"] >= config.least_objects) & (groups["days"] >= config.least_days)]
