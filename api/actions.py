@@ -17,7 +17,7 @@ from api.audit import canonical_sha256
 from api.guards import Member, members_now
 from api.judging import Context
 from api.sampling import Sample
-from api.tables import approvals, network_actions, networks, targets
+from api.tables import approvals, network_actions, networks, publications, targets
 from graph.errors import ConflictError, DeniedError, InputError, NothingFoundError
 
 HOUR = 3_600_000_000
@@ -209,7 +209,10 @@ def _require_sample(sample: Sample) -> None:
 
 
 def _require_unchanged(tx: Connection, row: Row[Any], context: Context, at: int) -> None:
-    """Raise DriftError if members, tiers, prior penalties or guards are not what the preview froze."""
+    """Raise DriftError if policy, members, tiers, prior penalties or guards are not what the preview froze."""
+    then = select(publications.c.policy_sha256).where(publications.c.publication_id == row.publication_id)
+    if tx.execute(then).scalar_one() != context.policy.sha256:
+        raise DriftError("the policy changed since the preview; preview again", row.action_id, "stale")
     frozen = tx.execute(
         select(targets.c.account_id, targets.c.tier, targets.c.prior, targets.c.guard)
         .where(targets.c.action_id == row.action_id)

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import canonical_sha256
-from api.policy import DAY, TIERS, AccountFacts, Judgement, Reason, judge, rank
+from api.facts import AccountFacts
+from api.policy import DAY, TIERS, Judgement, Reason, judge, rank
 from api.rules import Policy, parse
 from api.tables import accounts, members, networks, policies, publications, verdicts
 from graph.errors import ConflictError

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem
+from api.problems import HEADERS, problem
 
 MAX_BODY = 4 << 20
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
-
-
-class _TooLargeError(Exception):
-    """The body went over the limit while it was read."""
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class BodyLimit:
@@ -35,27 +27,17 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > self.limit:
             await refusal(scope, receive, send)
             return
-        seen, begun = 0, False
+        seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.limit:
-                raise _TooLargeError
+                raise HTTPException(413)  # the application answers it as it answers its own
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self.app(scope, counted, noted)
-        except _TooLargeError:
-            if begun:
-                raise
-            await refusal(scope, receive, send)
+        await self.app(scope, counted, send)
 
 
 class SecurityHeaders:
@@ -70,7 +52,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
-                extra = list(_HEADERS)
+                extra = list(_RAW)
                 if b"cache-control" not in given:
                     extra.append((b"cache-control", b"no-store"))
                 message["headers"] = [*message["headers"], *extra]

@@ -26,6 +26,12 @@ from graph.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 _log = logging.getLogger("shoal.api")
 
 # the first that fits counts: subclasses before their parents
@@ -96,7 +102,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _ours(request: Request, error: Exception) -> Response:
         _log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
-        return problem(500, "internal", None)
+        return problem(500, "internal", None, headers=HEADERS)
 
 
 _USUAL = (400, 401, 403, 404, 409, 422, 503)

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from api import audit, judging
 from api.clock import now as clock
+from api.facts import AccountFacts
 from api.judging import Context, Judged
 from api.material import Material, read
-from api.policy import AccountFacts, rank
+from api.policy import rank
 from api.reviews import with_reviews
 from api.rules import Policy
 from api.store import reading, writing

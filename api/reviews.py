@@ -10,8 +10,9 @@ from sqlalchemy import Connection, delete, insert, select
 
 from api import audit, judging, outbox
 from api.clock import iso
+from api.facts import AccountFacts, ReviewFact
 from api.judging import Context
-from api.policy import DAY, AccountFacts, ReviewFact
+from api.policy import DAY
 from api.tables import accounts, review_queue, reviews
 
 NOT_A_LABEL = "unsure"

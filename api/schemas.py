@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.facts import Decision
+
 MAX_IDS = 1_000
 MAX_PAGE = 1_000
 ActionTier = Literal["warn", "restrict", "ban"]
@@ -61,7 +63,7 @@ class NewReview(_Request):
     """A person's decision about an account; for an action's blind sample with the action's id."""
 
     account_id: Id
-    decision: Literal["ai_hosted", "whole_history_ai", "registered_by_tool", "genuine", "unsure"]
+    decision: Decision
     reason: Text
     action_id: Id | None = None
 

@@ -25,13 +25,16 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_store(folder: Path, url: str | None = None) -> Engine:
-    """The engine of the decision store: `url`, or `decisions.db` in the data folder. Touches nothing yet.
+    """The engine of the decision store: `url`, or `decisions.db` in the data folder, for its owner's eyes alone.
 
     Raises InputError for a URL that is neither SQLite's nor PostgreSQL's.
     """
     if url is None:
         folder.mkdir(parents=True, exist_ok=True)
-        return _sqlite(URL.create("sqlite+pysqlite", database=str(folder / "decisions.db")))
+        file = folder / "decisions.db"
+        if not file.exists():
+            file.touch(mode=0o600)
+        return _sqlite(URL.create("sqlite+pysqlite", database=str(file)))
     try:
         parsed = make_url(url)
     except ArgumentError as error:
