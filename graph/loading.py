@@ -198,7 +198,7 @@ class _Load:
 
     def _read(self, statement: str, *, what: str | None = None, size: int = NODE_BATCH) -> Iterator[Rows]:
         parameters = {} if what is None else {"what": what}
-        reader: pa.RecordBatchReader = self.connection.execute(sql(statement), parameters).to_arrow_reader(size)
+        reader: pa.RecordBatchReader = self.connection.sql(sql(statement), params=parameters).to_arrow_reader(size)
         for batch in reader:
             for start in range(0, batch.num_rows, size):
                 part = batch.slice(start, size)

@@ -31,7 +31,7 @@ def sql(name: str) -> LiteralString:
 
 
 @cache
-def cypher(name: str, **names: str) -> LiteralString:
+def cypher(name: str, /, **names: str) -> LiteralString:
     """Text of graph/cypher/<name>.cypher, with `__LABEL__` replaced by `names["label"]`, and so on.
 
     Raises:

@@ -140,7 +140,7 @@ def _open(uri: str, auth: tuple[str, str] | None, browser: str | None) -> Iterat
         raise DeniedError(f"Neo4j at {uri} refuses these credentials: check NEO4J_USERNAME, NEO4J_PASSWORD") from error
     except (ServiceUnavailable, SessionExpired) as error:
         raise UnavailableError(
-            f"Neo4j at {uri} does not answer: {error}. What was written before is kept; the same command goes on from it"
+            f"Neo4j at {uri} does not answer: {error}. What was written before is kept; the same command goes on there"
         ) from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -94,21 +95,17 @@ def _steps(run: Run) -> list[tuple[str, pa.Table, str]]:
 
 def _edges(edges: pa.Table) -> pa.Table:
     """One row a pair: that of channel `all`, with lists of its channels and of the objects on each."""
-    is_all = pc.equal(edges["channel"], "all")
-    order = [
-        ("account_a", "ascending"),
-        ("account_b", "ascending"),
-        ("objects", "descending"),
-        ("channel", "ascending"),
-    ]
-    lists = (
-        edges.filter(pc.invert(is_all))
-        .sort_by(order)
-        .group_by(["account_a", "account_b"], use_threads=False)
-        .aggregate([("channel", "list"), ("objects", "list")])
-        .rename_columns({"channel_list": "channels", "objects_list": "channel_objects"})
+    rank = pc.if_else(pc.equal(edges["channel"], "all"), 0, 1)
+    order = ("account_a", "account_b", "rank", "objects", "channel")
+    ordered = edges.append_column("rank", rank).sort_by(
+        [(column, "descending" if column == "objects" else "ascending") for column in order]
     )
-    pairs = edges.filter(is_all).drop_columns("channel")
-    return pairs.join(lists, ["account_a", "account_b"]).sort_by(
-        [("account_a", "ascending"), ("account_b", "ascending")]
-    )
+    is_all = np.asarray(ordered["rank"]) == 0
+    starts = np.flatnonzero(is_all)
+    # without the rows of `all`, the channels of a pair begin as many rows earlier as pairs came before it
+    offsets = pa.array(np.append(starts - np.arange(len(starts)), np.count_nonzero(~is_all)), pa.int32())
+    pairs, single = ordered.filter(is_all), ordered.filter(~is_all).combine_chunks()
+    for name, column in (("channels", "channel"), ("channel_objects", "objects")):
+        values = single[column].combine_chunks()
+        pairs = pairs.append_column(name, pa.ListArray.from_arrays(offsets, values))
+    return pairs.drop_columns(["rank", "channel"])
