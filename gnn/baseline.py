@@ -7,6 +7,7 @@ bytes for the same forest), and scoring needs no scikit-learn.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from gnn.calibrate import logit
 from gnn.features import Matrix
 from gnn.window import Floats
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
 
 TREES = 200
 LEAF = 5  # accounts in a leaf, at least
@@ -63,7 +67,12 @@ def grow_forest(x: Matrix, y: npt.NDArray[np.int8], seed: int) -> Forest:
         class_weight="balanced_subsample",
         n_jobs=1,
         random_state=seed % 2**32,
-    ).fit(x, y)
+    )
+    return flatten(forest.fit(x, y))
+
+
+def flatten(forest: RandomForestClassifier) -> Forest:
+    """The arrays of a fitted scikit-learn forest of two classes: the same probabilities, to float32."""
     trees = [estimator.tree_ for estimator in forest.estimators_]
     offsets = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1].astype(np.int32)
 

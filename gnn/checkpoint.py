@@ -63,10 +63,12 @@ def parse_checkpoint(data: bytes, where: str) -> Checkpoint:
     """
     import torch
 
+    if not data.startswith(b"PK"):
+        raise IntegrityError(f"{where}: not a checkpoint of shoal (a zip archive written by torch.save)")
     try:
         tensors: dict[str, Any] = torch.load(BytesIO(data), weights_only=True)
         header = json.loads(tensors.pop("header"))
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+    except (RuntimeError, pickle.UnpicklingError, LookupError, EOFError, TypeError, ValueError) as error:
         raise IntegrityError(f"{where}: not a checkpoint of shoal ({error})") from error
     if header["format"] != FORMAT or tuple(header["names"]) != input_names(header["target"]):
         raise IntegrityError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graph.files import digest_of
 from graph.log import EventLog
 from graph.model import ACCOUNTS, ACTIONS, DAY, INTERACTIONS, LABELS_TABLE, RUN_TABLES, SECOND
 from graph.runs import Building, RunStore
@@ -33,6 +34,7 @@ class Platform:
     facts: int = 0  # changes platform facts
     edges: bool = True
     signal: bool = True
+    hermits: int = 3  # organic accounts nobody meets
 
     @property
     def size(self) -> int:
@@ -48,7 +50,7 @@ def make(folder: Path, platform: Platform) -> tuple[EventLog, Building]:
     """Write the log and a run in the making."""
     log = EventLog(folder / "log")
     interactions = _interactions(platform)
-    staging = log.stage(f"batch-{platform.seed}")
+    staging = log.stage(digest_of(asdict(platform)))
     if not platform.objects_only:
         pq.write_table(interactions, staging / "interactions.parquet")
     pq.write_table(_actions(interactions), staging / "actions.parquet")
@@ -72,14 +74,14 @@ def _is_member(p: Platform) -> np.ndarray:
 
 
 def _network(p: Platform) -> np.ndarray:
-    return np.where(_is_member(p), (np.arange(p.size) - p.organic) // p.members, -1)
+    return np.where(_is_member(p), (np.arange(p.size) - p.organic) // max(1, p.members), -1)
 
 
 def _interactions(p: Platform) -> pa.Table:
     rng = np.random.default_rng([p.seed, 7])
     names = np.asarray(p.names(), dtype=object)
     made_at = SINCE + rng.integers(0, 10 * DAY, p.notes)
-    authors = rng.integers(0, p.organic, p.notes)
+    authors = rng.integers(p.hermits, p.organic, p.notes)
     who = np.repeat(np.arange(p.size), p.events)
     member = _is_member(p)[who] & p.signal
     network = _network(p)[who]
@@ -97,8 +99,11 @@ def _interactions(p: Platform) -> pa.Table:
     kind = np.where(rng.random(len(who)) < np.where(member, 0.85, 0.4), "comment", "like").astype(object)
     private = rng.random(len(who)) < 0.05
     kind[private] = "message"
-    friend = names[rng.integers(0, p.size, len(who))]
-    target = np.where(private, friend, np.asarray([f"n{i}" for i in note], dtype=object))
+    friend = names[rng.integers(p.hermits, p.size, len(who))]
+    hermit = who < p.hermits
+    kind[hermit] = "like"
+    target = np.where(kind == "message", friend, np.asarray([f"n{i}" for i in note], dtype=object))
+    target[hermit] = [f"own{w}" for w in who[hermit]]
     words = np.asarray([f"text number {i} " + "word " * (i % 9) for i in range(400)], dtype=object)
     spoken = np.where(member, network * 3 + rng.integers(0, 3, len(who)), rng.integers(0, 400, len(who)))
     text = np.where(kind == "comment", words[spoken], None)
