@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from graph.cli import detect_config, detect_options
+from graph.console import dir_option, progress
+from ingest.cli import FORMATS
+
+if TYPE_CHECKING:
+    from graph.detect import DetectConfig
+    from graph.runs import Run
+    from graph.workspace import Workspace
+
 # command -> the package whose cli.py has it; a package is imported only when its command is used
 MOUNTED = {
-    "ingest": "ingest",
-    "simulate": "ingest",
-    "load": "graph",
-    "provision": "graph",
-    "lock-neo4j": "graph",
+    "audit": "api",
     "detect": "graph",
-    "runs": "graph",
-    "train": "gnn",
-    "score": "gnn",
-    "publish": "api",
-    "serve": "api",
-    "worker": "api",
+    "ingest": "ingest",
     "key": "api",
+    "load": "graph",
+    "lock-neo4j": "graph",
     "policy": "api",
+    "provision": "graph",
+    "publish": "api",
+    "runs": "graph",
+    "score": "gnn",
+    "serve": "api",
+    "simulate": "ingest",
+    "train": "gnn",
+    "worker": "api",
 }
 
 
@@ -46,6 +58,167 @@ class Mounted(click.Group):
 @click.version_option(package_name="shoal")
 def cli() -> None:
     """Find coordinated networks of AI-hosted accounts; act on whole networks, reversibly."""
+
+
+@cli.command()
+@click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@detect_options
+@dir_option
+def run(
+    events: tuple[Path, ...],
+    format_name: str,
+    folder: Path | None,
+    since: int | None,
+    until: int | None,
+    **detection: Any,
+) -> None:
+    """Ingest EVENTS (files or folders), detect, train, score and publish; print and write a report.
+
+    Interrupted or killed, the same command goes on where it stopped. Run twice, it changes nothing.
+    """
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    workspace = Workspace(folder or settings().dir)
+    with workspace.writing():
+        _ingest(workspace, events, format_name)
+        done = _detect_and_score(workspace, since, until, detect_config(**detection))
+        _publish(workspace, done)
+    _report(workspace, done)
+
+
+@cli.command()
+@click.option("--api/--no-api", default=True, show_default=True, help="Start the API and its worker as well.")
+@dir_option
+def up(folder: Path | None, *, api: bool) -> None:
+    """Start Neo4j, and the API with its worker, in the background."""
+    from graph.background import spawn
+    from graph.embedded import start
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    workspace = Workspace(folder or settings().dir)
+    if settings().neo4j_uri is None:
+        with progress("starting Neo4j"):
+            start(workspace, settings())
+    if api:
+        for name in ("serve", "worker"):
+            spawn(workspace, name, [sys.executable, "-m", "shoal", name, "--dir", str(workspace.root)])
+    _status(workspace)
+
+
+@cli.command()
+@dir_option
+def down(folder: Path | None) -> None:
+    """Stop what `shoal up` started."""
+    from graph.background import stop as stop_program
+    from graph.embedded import stop
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    workspace = Workspace(folder or settings().dir)
+    stopped = [name for name in ("worker", "serve") if stop_program(workspace, name)]
+    with progress("stopping Neo4j"):
+        stopped += ["Neo4j"] if stop(workspace) else []
+    click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@cli.command()
+@dir_option
+def status(folder: Path | None) -> None:
+    """Say what is running and where: Browser, Bolt and API addresses."""
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    _status(Workspace(folder or settings().dir))
+
+
+def _ingest(workspace: Workspace, events: tuple[Path, ...], format_name: str) -> None:
+    from ingest.load import ingest, source_files
+
+    for path in [file for given in events for file in source_files(given)]:
+        with progress(f"reading {path.name}"):
+            done = ingest(workspace, path, format_name)
+        click.echo(str(done))
+
+
+def _detect_and_score(workspace: Workspace, since: int | None, until: int | None, config: DetectConfig) -> Run:
+    """Make the run these inputs determine, or take the one they made before; show it in Neo4j."""
+    from gnn.score import score_into
+    from graph.detect import data_window, detect, run_key
+    from graph.measures import measure
+    from graph.settings import settings
+    from graph.store import connect
+    from graph.versions import versions
+
+    log, runs = workspace.log, workspace.runs
+    key = {**run_key(log, data_window(log, since, until), config), "scored": True}
+    with connect(workspace, settings()) as store:
+        store.prepare()
+        click.echo(str(store.load(log)))
+        done = runs.find(key)
+        if done is None:
+            parent = runs.current_or_none()
+            building = runs.begin(key)
+            with progress("detecting", total=6) as advance:
+                detect(building, log, config, parent, advance)
+            if not building.is_done("measures"):
+                building.write("measures", measure(store, building.table("edges"), config.seed))
+                building.done("measures")
+            if not building.is_done("scores"):
+                with progress("training and scoring") as advance:
+                    click.echo(str(score_into(building, log, config.seed, advance=advance)))
+            done = building.finish(parent.run_id if parent else None, versions())
+        runs.make_current(done)
+        store.show_run(done)
+    return done
+
+
+def _publish(workspace: Workspace, done: Run) -> None:
+    from api.publish import publish
+    from api.rules import load
+    from api.store import open_store, upgrade
+    from graph.settings import settings
+
+    url = settings().database_url
+    engine = open_store(workspace.root, None if url is None else url.get_secret_value())
+    try:
+        upgrade(engine)
+        with progress("publishing"):
+            report = publish(done, workspace.log, engine, policy=load(settings().policy), actor="cli:run")
+    finally:
+        engine.dispose()
+    tiers = ", ".join(f"{count:,} {tier}" for tier, count in sorted(report.tiers.items()))
+    click.echo(f"Published under policy {report.policy_version}: {tiers or 'no verdicts'}.")
+
+
+def _report(workspace: Workspace, done: Run) -> None:
+    from graph.files import write_bytes
+    from graph.report import render, render_text
+
+    page = workspace.reports / f"{done.run_id}.html"
+    write_bytes(page, render(done).encode())
+    click.echo(f"\n{render_text(done)}\nThe report with pictures: {page}")
+    click.echo(f"To look around in Neo4j Browser: shoal up --dir {workspace.root}")
+
+
+def _status(workspace: Workspace) -> None:
+    from graph.background import find as find_program
+    from graph.embedded import find
+    from graph.settings import settings
+
+    server = find(workspace)
+    if settings().neo4j_uri is not None:
+        click.echo(f"Neo4j    {settings().neo4j_uri} (yours, by NEO4J_URI)")
+    elif server is None:
+        click.echo("Neo4j    not running")
+    else:
+        click.echo(f"Browser  {server.browser}")
+        click.echo(f"Bolt     {server.uri}, user {server.username}, password in {workspace.root / 'secrets' / 'neo4j'}")
+    api = find_program(workspace, "serve")
+    click.echo(f"API      {api.address or 'starting'}" if api else "API      not running")
+    click.echo(f"Worker   {'running' if find_program(workspace, 'worker') else 'not running'}")
 
 
 def main() -> None:

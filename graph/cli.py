@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from graph.detect import DetectConfig
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[int]):
     """A date or an ISO 8601 time (UTC unless it says otherwise), as microseconds UTC."""
 
     name = "time"
@@ -34,7 +34,7 @@ class Moment(click.ParamType):
         return round(at.timestamp() * 1_000_000)
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[int]):
     """A length of time such as 60s, 5m, 4h, 2d, as microseconds."""
 
     name = "span"

@@ -69,7 +69,7 @@ def benjamini_hochberg(p: np.ndarray, m: int) -> np.ndarray:
 
 
 def simes(p: np.ndarray, m: int) -> float:
-    """P-value of the hypothesis that nothing but chance is behind any of these, out of `m` tests (Simes, Biometrika 1986).
+    """P-value of: nothing but chance is behind any of these tests, out of `m` (Simes, Biometrika 1986).
 
     The smallest q-value they would get if every other test had p = 1: valid under independence and under the
     positive dependence of pairs that share an account.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import iter_modules
 
 import click
 
 from graph.console import dir_option, progress
+from ingest import formats
 
-FORMATS = ("native", "actions", "coortweet")
+FORMATS = tuple(sorted(m.name for m in iter_modules(formats.__path__)))  # a format is a file there
 
 
 @click.command()

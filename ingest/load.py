@@ -7,11 +7,11 @@ the log already are counted as repeated; rows that cannot be used go to a reject
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from graph.errors import InputError
@@ -19,11 +19,12 @@ from graph.files import sha256_of
 from graph.log import EventLog
 from graph.model import LOG_TABLES, PRIVATE_KINDS
 from graph.workspace import Workspace
+from ingest import formats as formats_folder
 from ingest.objects import actions_sql
-from ingest.readers import KEPT_CHARS, SUFFIXES, open_raw
+from ingest.readers import SUFFIXES, open_raw
+from ingest.rejects import write_rejects
 from ingest.schema import Format
 
-FORMAT_NAMES = ("native", "actions", "coortweet")
 VERSION = 1  # of what this module makes of a file; part of the batch id
 IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id"}
 
@@ -62,8 +63,9 @@ def source_files(path: Path) -> list[Path]:
 
 def choose_format(name: str, columns: dict[str, str], where: str) -> Format:
     """The table of format `name` that a file with these columns holds: the one whose columns fit best."""
-    if name not in FORMAT_NAMES:
-        raise InputError(f"no format {name!r}; there are {', '.join(FORMAT_NAMES)}")
+    known = sorted(module.name for module in iter_modules(formats_folder.__path__))
+    if name not in known:
+        raise InputError(f"no format {name!r}; there are {', '.join(known)}")
     formats: tuple[Format, ...] = import_module(f"ingest.formats.{name}").FORMATS
     best = max(formats, key=lambda f: sum(i.column in columns for i in f.fields))
     best.require(columns, where)
@@ -76,7 +78,7 @@ def ingest(workspace: Workspace, path: Path, format_name: str = "native", *, now
     Args:
         workspace: the data folder.
         path: a CSV, JSON Lines or Parquet file (CSV and JSON Lines may be gzipped).
-        format_name: one of FORMAT_NAMES.
+        format_name: a module of ingest.formats.
         now: the present in microseconds UTC, for refusing times in the future (default: the clock).
 
     Raises:
@@ -108,7 +110,7 @@ def _append(
         "SELECT (SELECT count(*) FROM checked), (SELECT count(*) FROM checked WHERE len(reasons) > 0), "
         "(SELECT count(*) FROM broken), (SELECT count(*) FROM checked WHERE len(reasons) = 0 AND repeated)"
     ).fetchall()[0]
-    rejects = _write_rejects(connection, workspace, path, batch_id) if bad + broken else None
+    rejects = write_rejects(connection, workspace.rejects / f"{batch_id}.jsonl", path.name) if bad + broken else None
     rejected, good = bad + broken, rows - bad - repeated
     if rows + broken == 0:
         raise InputError(f"{path}: no rows")
@@ -169,12 +171,14 @@ def _mark_repeats(connection: Any, table: str) -> None:
     keys = [f'"{c}"' for c in LOG_TABLES[table].key]
     same = ", ".join(keys)
     connection.execute(
-        f"CREATE TEMP TABLE earlier AS SELECT {same}, sha256({_fields(table)}) AS content, 0 AS source_row FROM {table} "
-        f"SEMI JOIN (SELECT {key} FROM checked) USING ({key})"
+        f"CREATE TEMP TABLE earlier AS SELECT {same}, sha256({_fields(table)}) AS content, 0 AS source_row "
+        f"FROM {table} SEMI JOIN (SELECT {key} FROM checked) USING ({key})"
     )
     connection.execute(
-        f"CREATE TEMP TABLE firsts AS SELECT {same}, arg_min(content, source_row) AS content, min(source_row) AS source_row "
-        f"FROM (SELECT {same}, content, source_row FROM checked WHERE len(reasons) = 0 UNION ALL FROM earlier) GROUP BY ALL"
+        f"CREATE TEMP TABLE firsts AS "
+        f"SELECT {same}, arg_min(content, source_row) AS content, min(source_row) AS source_row "
+        f"FROM (SELECT {same}, content, source_row FROM checked WHERE len(reasons) = 0 UNION ALL FROM earlier) "
+        f"GROUP BY ALL"
     )
     joined = " AND ".join(f"checked.{k} = f.{k}" for k in keys)
     used = f"['{IDS[table]}: ' || left(checked.{key}, 60) || ' was used before with other content']"
@@ -183,37 +187,6 @@ def _mark_repeats(connection: Any, table: str) -> None:
         f"reasons = CASE WHEN f.content <> checked.content THEN {used} ELSE reasons END "
         f"FROM firsts f WHERE {joined} AND f.source_row < checked.source_row AND len(reasons) = 0"
     )
-
-
-def _write_rejects(connection: Any, workspace: Workspace, path: Path, batch_id: str) -> Path:
-    """One JSON object a refused row: file, row, reasons, record. Private text is left out."""
-    target = workspace.rejects / f"{batch_id}.jsonl"
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    names = [n for n, *_ in connection.execute("DESCRIBE raw").fetchall() if n != "source_row"]
-    private = ", ".join(f"'{k}'" for k in PRIVATE_KINDS)
-    hide = f"raw.kind IN ({private})" if {"kind", "text"} <= set(names) else "false"
-    values = ", ".join(
-        "'"
-        + n.replace("'", "''")
-        + "': "
-        + (f"CASE WHEN {hide} THEN NULL ELSE " if n == "text" else "(")
-        + f'left(raw."{n.replace(chr(34), chr(34) * 2)}"::VARCHAR, {KEPT_CHARS})'
-        + (" END" if n == "text" else ")")
-        for n in names
-    )
-    reader = connection.sql(
-        f"SELECT source_row, reasons, to_json({{{values}}}) AS record FROM checked JOIN raw USING (source_row) "
-        "WHERE len(reasons) > 0 UNION ALL SELECT source_row, [reason], to_json(raw_text) FROM broken ORDER BY source_row"
-    ).to_arrow_reader(10_000)
-    temporary = target.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        temporary.chmod(0o600)
-        for batch in reader:
-            for row in batch.to_pylist():
-                record = {"file": path.name, "row": row["source_row"], "reasons": row["reasons"]}
-                file.write(json.dumps({**record, "record": json.loads(row["record"])}, ensure_ascii=False) + "\n")
-    temporary.replace(target)
-    return target
 
 
 def _write_tables(connection: Any, workspace: Workspace, staging: Path, table: str) -> None:

@@ -93,7 +93,8 @@ class Format:
             names = {n: _quoted("value of " + n) if there else "NULL" for n, there in here.items()}
             reasons.append((condition.format(**names), f"'{wrong}'"))
         keep = [
-            (_quoted("value of " + c.name) if here.get(c.name) else "NULL") + f"::{SQL_TYPES[c.type]} AS {_quoted(c.name)}"
+            (_quoted("value of " + c.name) if here.get(c.name) else "NULL")
+            + f"::{SQL_TYPES[c.type]} AS {_quoted(c.name)}"
             for c in LOG_TABLES[self.table].schema
         ]
         cases = ", ".join(f"CASE WHEN {c} THEN {w} END" for c, w in reasons)

@@ -88,9 +88,9 @@ def simulate(
         Counts by kind and class.
 
     Raises:
-        InputError: too few accounts or days, or a negative seed.
+        InputError: too few accounts or days, a negative seed, or `folder` is a file.
     """
-    _check(accounts, seed, days)
+    _check(folder, accounts, seed, days)
     tick = advance or (lambda _n: None)
     world = make_world(accounts, seed, days)
     tick(1)
@@ -108,13 +108,15 @@ def simulate(
     return _report(folder, world, acts, len(given))
 
 
-def _check(accounts: int, seed: int, days: int) -> None:
+def _check(folder: Path, accounts: int, seed: int, days: int) -> None:
     if accounts < FEWEST_ACCOUNTS:
         raise InputError(
             f"accounts: {accounts} are too few to plant networks among; expected {FEWEST_ACCOUNTS} or more"
         )
     if days < FEWEST_DAYS:
         raise InputError(f"days: {days} are too few to act over several of them; expected {FEWEST_DAYS} or more")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; expected a folder to write the platform into")
     if seed < 0:
         raise InputError(f"seed: {seed}; expected an integer from 0")
 
@@ -122,7 +124,7 @@ def _check(accounts: int, seed: int, days: int) -> None:
 def _act(world: World, tick: Callable[[float], None]) -> tuple[Acts, int]:
     """Let everything happen; returns what did, by time, and the number of group chats."""
     events = Events()
-    chats = make_chats(world.stream("cast"), world)
+    chats = make_chats(world.stream("memberships"), world)
     steps: list[Callable[[], None]] = [
         lambda: post_notes(world, events),
         lambda: everyday(world, events),

@@ -66,7 +66,7 @@ def edges(actions: pa.Table) -> pd.DataFrame:
     return pd.DataFrame({"a": names[kept["a"]], "z": names[kept["z"]]})
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, 12])
 @pytest.mark.parametrize("burst", [False, True])
 def test_without_coordination_hardly_an_edge_is_kept(seed: int, burst: bool) -> None:
     assert len(edges(platform(seed, burst=burst))) <= 1
