@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from graph.model import SECOND
 from ingest.simulation.events import CODE, Array, Events
-from ingest.simulation.organic import comment_texts
+from ingest.simulation.organic import act_on_notes
 from ingest.simulation.population import HOUR
 from ingest.simulation.texts import choose, filled, vocabulary
 from ingest.simulation.world import TAGS, World
@@ -28,10 +28,7 @@ def _react(
     """Views, likes, comments and shares of notes that everybody sees."""
     shares = np.array([view, 0.62, 0.2, 0.18]) * np.array([1, 1 - view, 1 - view, 1 - view])
     kind = rng.choice([CODE[k] for k in ("view", "like", "comment", "share")], len(account), p=shares / shares.sum())
-    spoken = kind == CODE["comment"]
-    events.add(account[~spoken], kind[~spoken], at[~spoken], note[~spoken])
-    who, what = account[spoken], note[spoken]
-    events.add(who, "comment", at[spoken], what, text=comment_texts(rng, world, who, what))
+    act_on_notes(rng, world, events, account, kind, at, note)
 
 
 def viral(rng: np.random.Generator, world: World, events: Events) -> None:
@@ -74,11 +71,11 @@ def fan_campaigns(rng: np.random.Generator, world: World, events: Events) -> Non
     notes, people = world.notes, world.people
     for number, fans in enumerate(world.cast.circles("fan_campaign")):
         posts = notes.posts[f"fans-{number}"]
-        zeal = rng.beta(2.5, 2, len(fans))
+        zeal, haste = rng.beta(2.5, 2, len(fans)), rng.lognormal(np.log(240), 0.5, len(fans))
         joins = rng.random((len(fans), len(posts))) < zeal[:, None]
         fan, post = np.nonzero(joins)
         prompt = rng.random(len(fan)) < 0.7  # the rest look later in the day
-        delay = np.where(prompt, rng.exponential(240, len(fan)), rng.exponential(7_200, len(fan))) + 5
+        delay = np.where(prompt, haste[fan] * rng.exponential(1, len(fan)), rng.exponential(7_200, len(fan))) + 5
         at = notes.at[posts[post]] + (delay * SECOND).astype(np.int64)
         awake = people.is_awake(fans[fan], at)
         account, note, at = fans[fan][awake], posts[post][awake], at[awake]

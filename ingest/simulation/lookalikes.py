@@ -12,7 +12,7 @@ import numpy as np
 from graph.model import DAY, SECOND
 from ingest.simulation.events import CODE, Array, Events
 from ingest.simulation.notes import ANY
-from ingest.simulation.organic import comment_texts
+from ingest.simulation.organic import act_on_notes
 from ingest.simulation.population import HOUR
 from ingest.simulation.texts import filled, join, pick, vocabulary
 from ingest.simulation.world import START, World
@@ -48,10 +48,7 @@ def _together(
     ok = (note >= 0) & world.people.is_awake(account, at)
     account, at, note = account[ok], at[ok], note[ok]
     kind = rng.choice(REACTIONS, len(account))
-    spoken = kind == CODE["comment"]
-    events.add(account[~spoken], kind[~spoken], at[~spoken], note[~spoken])
-    who, what = account[spoken], note[spoken]
-    events.add(who, "comment", at[spoken], what, text=comment_texts(rng, world, who, what))
+    act_on_notes(rng, world, events, account, kind, at, note)
 
 
 def households(rng: np.random.Generator, world: World, events: Events) -> None:

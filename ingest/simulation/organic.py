@@ -46,7 +46,7 @@ def sessions(rng: np.random.Generator, world: World, account: Array) -> Array:
 
 
 def comment_texts(rng: np.random.Generator, world: World, account: Array, note: Array) -> pa.Array:
-    """Comments on notes: casual or stock phrases; long polished ones by translators."""
+    """Comments on notes: casual or stock phrases; polished ones by translators and solitary AI-hosted accounts."""
     language, topic = world.people.language[account], world.notes.topic[note]
     polished = world.cast.lookalike[account] == LOOKALIKES.index("translator")
     polished |= world.cast.role[account] == SOLITARY
@@ -54,6 +54,17 @@ def comment_texts(rng: np.random.Generator, world: World, account: Array, note: 
     if not polished.any():
         return text
     return choose(polished, world.words.polished(rng, language, topic), text)
+
+
+def act_on_notes(
+    rng: np.random.Generator, world: World, events: Events, account: Array, kind: Array, at: Array, note: Array
+) -> None:
+    """Add acts on notes; comments and replies get a text of their author's sort, now and then a link or a hashtag."""
+    spoken = np.isin(kind, (CODE["comment"], CODE["reply"]))
+    events.add(account[~spoken], kind[~spoken], at[~spoken], note[~spoken])
+    who, what = account[spoken], note[spoken]
+    url, tag = links(rng, world.notes.topic[what], 0.02, 0.06)
+    events.add(who, kind[spoken], at[spoken], what, text=comment_texts(rng, world, who, what), url=url, tag=tag)
 
 
 def browse(rng: np.random.Generator, world: World, account: Array) -> Acts:
@@ -76,12 +87,8 @@ def react(rng: np.random.Generator, world: World, account: Array, at: Array, not
     account, at, note, kind = account[keep], at[keep], note[keep], kind[keep]
 
     events = Events()
-    spoken = np.isin(kind, (CODE["comment"], CODE["reply"]))
-    silent = np.isin(kind, NOTE_ACTS) & ~spoken
-    events.add(account[silent], kind[silent], at[silent], note[silent])
-    who, what = account[spoken], note[spoken]
-    url, tag = links(rng, notes.topic[what], 0.02, 0.06)
-    events.add(who, kind[spoken], at[spoken], what, text=comment_texts(rng, world, who, what), url=url, tag=tag)
+    public = np.isin(kind, NOTE_ACTS)
+    act_on_notes(rng, world, events, account[public], kind[public], at[public], note[public])
     follow, message = kind == CODE["follow"], kind == CODE["message"]
     events.add(account[follow], "follow", at[follow], notes.author[note[follow]])
     friend = befriended(world, account[message], rng.integers(0, FRIENDS, int(message.sum())))

@@ -20,6 +20,7 @@ STREAMS = (
     "population",
     "notes",
     "everyday",
+    "memberships",
     "chats",
     "bursts",
     "lookalikes",

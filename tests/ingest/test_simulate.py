@@ -404,3 +404,9 @@ def test_impossible_platforms_are_refused(tmp_path: Path, accounts: int, seed: i
     with pytest.raises(InputError, match=message):
         simulate(tmp_path, accounts, seed, days=days)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(InputError, match="is a file"):
+        simulate(tmp_path / "taken", 500, 1)
