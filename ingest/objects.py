@@ -1,5 +1,6 @@
-"""Actions from interactions: one row per account, object and channel. Everything that can be acted on
-together becomes an object; its id says what it is (note:..., url:..., template:...).
+"""Actions from interactions: one row per account, object and channel.
+
+Everything that can be acted on together becomes an object; its id says what it is (note:..., url:..., template:...).
 """
 
 from __future__ import annotations

@@ -55,9 +55,9 @@ def open_raw(connection: Any, path: Path) -> dict[str, str]:
 
 
 def _header(path: Path) -> tuple[list[str], str]:
-    opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
+    opener: Any = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened or path.open(encoding="utf-8-sig", newline="") as file:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             line = file.readline(1 << 20)
     except (UnicodeDecodeError, OSError, EOFError) as error:
         raise InputError(f"{path}: line 1: not text in UTF-8: {error}") from error
@@ -83,7 +83,8 @@ def _open_csv(connection: Any, path: Path) -> None:
         {"path": str(path)},
     )
     connection.execute(
-        "INSERT INTO broken SELECT line - 1, 'record: ' || string_agg(DISTINCT error_message, '; ' ORDER BY error_message), "
+        "INSERT INTO broken SELECT line - 1, "
+        "'record: ' || string_agg(DISTINCT error_message, '; ' ORDER BY error_message), "
         "left(any_value(csv_line), $kept) FROM reject_errors GROUP BY line",
         {"kept": KEPT_CHARS},
     )

@@ -12,7 +12,8 @@ MIN_BYTES = 24  # of UTF-8: 24 Latin letters, 8 Chinese characters
 
 def normal_form(column: str) -> str:
     """SQL of the normal form of a text column."""
-    return f"regexp_replace(regexp_replace(lower(nfc_normalize({column})), '\\p{{N}}+', '0', 'g'), '[^\\p{{L}}0]+', '', 'g')"
+    lower = f"regexp_replace(lower(nfc_normalize({column})), '\\p{{N}}+', '0', 'g')"
+    return f"regexp_replace({lower}, '[^\\p{{L}}0]+', '', 'g')"
 
 
 def template_id(column: str, key: str) -> str:
