@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from graph.console import progress
 from graph.errors import IntegrityError, UnavailableError
 from graph.files import sha256_of, write_json
 from graph.provision import LOCK, PARALLEL, Jar, read_lock, repository
@@ -35,11 +34,11 @@ ROOTS = {
 TEST_ONLY = ("junit", "net.bytebuddy", "org.hamcrest", "org.mockito", "org.objenesis")
 
 
-def relock(settings: Settings, lock: Path = LOCK) -> dict[str, int]:
+def relock(settings: Settings, lock: Path = LOCK) -> list[Jar]:
     """Resolve the versions above, fetch and hash every jar, write `lock`.
 
     Returns:
-        Number of jars by folder, and `bytes`.
+        The jars locked. Takes about two minutes.
 
     Raises:
         UnavailableError: the repository does not answer.
@@ -55,8 +54,7 @@ def relock(settings: Settings, lock: Path = LOCK) -> dict[str, int]:
     if lock.exists():
         _compare(read_lock(lock), jars)
     write_json(lock, {"roots": ROOTS, "jars": [asdict(jar) for jar in jars]})
-    counts = {folder: sum(jar.folder == folder for jar in jars) for folder in ROOTS}
-    return {**counts, "bytes": sum(jar.size for jar in jars)}
+    return jars
 
 
 def _resolved(scratch: Path, source: str) -> list[Jar]:
@@ -64,12 +62,11 @@ def _resolved(scratch: Path, source: str) -> list[Jar]:
 
     context = MavenContext(repo_cache=scratch, local_repos=[], remote_repos={"source": source}, timeout=60)
     artifacts: dict[str, list[Any]] = {}
-    with progress("Resolving Neo4j") as _:
-        for folder, roots in ROOTS.items():
-            inputs, needed = context.resolver.resolve([context.create_dependency(root) for root in roots])
-            artifacts[folder] = [d.artifact for d in inputs] + [
-                d.artifact for d in needed if d.scope in ("compile", "runtime") and d.groupId not in TEST_ONLY
-            ]
+    for folder, roots in ROOTS.items():
+        inputs, needed = context.resolver.resolve([context.create_dependency(root) for root in roots])
+        artifacts[folder] = [d.artifact for d in inputs] + [
+            d.artifact for d in needed if d.scope in ("compile", "runtime") and d.groupId not in TEST_ONLY
+        ]
     # the server's version wins: two versions of a library on one classpath break both
     server = {(a.groupId, a.artifactId) for a in artifacts["lib"]}
     artifacts["plugins"] = [a for a in artifacts["plugins"] if (a.groupId, a.artifactId) not in server]
@@ -78,14 +75,13 @@ def _resolved(scratch: Path, source: str) -> list[Jar]:
 
 def _hashed(artifacts: dict[str, list[Any]]) -> Iterable[Jar]:
     flat = [(folder, artifact) for folder, found in artifacts.items() for artifact in found]
-    with progress("Fetching jars to hash", len(flat)) as advance, ThreadPoolExecutor(PARALLEL) as pool:
+    with ThreadPoolExecutor(PARALLEL) as pool:
         paths = pool.map(lambda pair: pair[1].resolve(), flat)  # jgo checks the repository's own checksum
         for (folder, artifact), path in zip(flat, paths, strict=True):
             coordinates = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"
             if artifact.classifier:
                 coordinates += f":{artifact.classifier}"
             yield Jar(coordinates, folder, artifact.filename, path.stat().st_size, sha256_of(path))
-            advance(1)
 
 
 def _compare(old: list[Jar], new: list[Jar]) -> None:
