@@ -33,7 +33,7 @@ def main() -> int:
             continue
         stale.append(str(page.relative_to(ROOT)))
         if not check:
-            page.parent.mkdir(exist_ok=True)
+            page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(text, encoding="utf-8")
     if stale and check:
         print(f"stale: {', '.join(stale)}; run `make docs` and commit what it writes", file=sys.stderr)
