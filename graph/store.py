@@ -25,14 +25,8 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 SCHEMA_VERSION = 1
-UNIQUE = {
-    **KEYS,
-    "Run": "runId",
-    "Cluster": "clusterId",
-    "Network": "networkId",
-    "LoadedBatch": "batchId",
-    "Schema": "name",
-}
+UNIQUE = {**KEYS, "View": "name", "LoadedBatch": "batchId", "Schema": "name"}
+UNIQUE_IN_VIEW = {"Run": "runId", "Cluster": "clusterId", "Network": "networkId"}
 RETRY_S = 10.0
 
 
@@ -51,8 +45,10 @@ class GraphStore:
                 f"this Neo4j has Shoal's schema {version}, this Shoal knows {SCHEMA_VERSION}: use the newer Shoal, or "
                 "`shoal load --wipe` to build the graph anew"
             )
-        for label, key in UNIQUE.items():
-            self.driver.execute_query(cypher("constraint", name=f"{label.lower()}_{key.lower()}", label=label, key=key))
+        for statement, keys in (("constraint", UNIQUE), ("constraint_in_view", UNIQUE_IN_VIEW)):
+            for label, key in keys.items():
+                names = {"name": f"{label}_{key}", "label": label, "key": key}
+                self.driver.execute_query(cypher(statement, **names))
         self.driver.execute_query(cypher("score_index"))
         self.driver.execute_query(cypher("await_indexes"))
         self.driver.execute_query(cypher("set_schema"), version=SCHEMA_VERSION)
@@ -84,7 +80,8 @@ class GraphStore:
     def wipe(self) -> None:
         """Delete all that Shoal wrote, and nothing else. Killed half-way, the next load writes all again."""
         with progress("Emptying Neo4j"), self.driver.session() as session:
-            for label in ("LoadedBatch", "Run", *UNIQUE):  # first the marks that say that something is whole
+            # first the marks that say that something is whole
+            for label in ("LoadedBatch", "View", *UNIQUE, *UNIQUE_IN_VIEW):
                 session.run(cypher("wipe_nodes", label=label)).consume()
 
 

@@ -1,60 +1,62 @@
 """The current run as people see it in Neo4j: networks, clusters, coordination edges, scores, measures.
 
-The old view goes and the new one comes in one transaction. Neo4j itself shows a reader only what is
-committed; it does not freeze what a long query has yet to read.
+Neo4j isolates readers by "read committed" alone: while a large transaction commits, a query meets part of
+it. So a run is shown in three steps. The new view is written beside the old one, under a number of its
+own; then one number, on the node (:View), points readers to it; then, when every query that began before
+has ended, the old view goes. A query that starts from (:View) sees one run, whole. Any other query sees
+one run too, except in the moments between the first step and the last, when it sees both.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graph.console import progress
+from graph.console import Advance, progress
 from graph.errors import ConflictError
 from graph.runs import Run
 from graph.statements import cypher
 
 if TYPE_CHECKING:
-    from neo4j import Driver, Transaction
+    from neo4j import Driver, Record, Session, Transaction
 
 BATCH = 5_000
+PATIENCE_S = 15.0
 VERDICTS = pa.schema([("account_id", pa.string()), ("tier", pa.string()), ("version", pa.int64())])
 
-Maps = list[dict[str, Any]]
+Step = tuple[str, pa.Table, str]  # statement, rows, and what is counted to see that each row found its place
 
 
 def show(driver: Driver, run: Run) -> None:
-    """Replace whatever run the database shows by `run`.
+    """Point readers to `run` instead of the run shown so far.
 
     Raises:
         ConflictError: accounts of the run are not in the database; the old view stays.
     """
-    steps = _steps(run)
-    rows = sum(table.num_rows for _, table, _ in steps)
-    with (
-        progress(f"Showing run {run.run_id} in Neo4j", rows) as advance,
-        driver.session() as session,
-        session.begin_transaction() as transaction,
-    ):
-        for name in ("unshow_edges", "unshow_nodes", "unshow_properties"):
-            transaction.run(cypher(name)).consume()
-        manifest = run.manifest
-        transaction.run(
-            cypher("show_run"), id=run.run_id, created_at=manifest["created_at"], parent=manifest["parent"]
-        ).consume()
-        for name, table, made in steps:
-            for batch in table.to_batches(max_chunksize=BATCH):
-                found = _write(transaction, name, batch.to_pylist(), run.run_id, made)
-                if found != batch.num_rows:
-                    raise ConflictError(
-                        f"run {run.run_id}: {batch.num_rows - found} rows for {name} name accounts that Neo4j does not "
-                        "hold; load the event log first (`shoal load`)"
-                    )
-                advance(batch.num_rows)
-        transaction.commit()
+    steps, facts = _steps(run), _facts(run)
+    total = sum(table.num_rows for _, table, _ in [*steps, *facts])
+    with progress(f"Showing run {run.run_id} in Neo4j", total) as advance, driver.session() as session:
+        shown = _current(driver)
+        old = shown["view"] if shown else 0
+        _drop_all_but(session, old)  # what a crash between the steps below left
+        with session.begin_transaction() as transaction:
+            about = {"id": run.run_id, "created_at": run.manifest["created_at"], "parent": run.manifest["parent"]}
+            transaction.run(cypher("show_run"), view=old + 1, **about).consume()
+            for step in steps:
+                _write(transaction, step, old + 1, advance)
+            transaction.commit()
+        with session.begin_transaction() as transaction:
+            transaction.run(cypher("point_to_view"), view=old + 1).consume()
+            transaction.run(cypher("clear_accounts")).consume()
+            for step in facts:
+                _write(transaction, step, old + 1, advance)
+            transaction.commit()
+        _let_readers_end(session)
+        _drop_all_but(session, old + 1)
 
 
 def show_verdicts(driver: Driver, table: pa.Table) -> None:
@@ -65,32 +67,66 @@ def show_verdicts(driver: Driver, table: pa.Table) -> None:
 
 def shown(driver: Driver) -> str | None:
     """Id of the run that is shown."""
-    records = driver.execute_query(cypher("shown_run")).records
-    return str(records[0]["run_id"]) if records else None
+    record = _current(driver)
+    return str(record["run_id"]) if record else None
 
 
-def _write(transaction: Transaction, name: str, rows: Maps, run_id: str, made: str) -> int:
-    """Run a statement over rows; return how many of them it found a place for."""
-    result = transaction.run(cypher(name), rows=rows, run=run_id)
-    if made == "accounts":
-        return int(result.single(strict=True)["accounts"])
-    counters = result.consume().counters
-    return int(counters.nodes_created if made == "nodes" else counters.relationships_created)
+def _current(driver: Driver) -> Record | None:
+    records = driver.execute_query(cypher("current_view")).records
+    return records[0] if records else None
 
 
-def _steps(run: Run) -> list[tuple[str, pa.Table, str]]:
-    """Statement, rows and what is counted, in the order in which they can be written."""
+def _write(transaction: Transaction, step: Step, view: int, advance: Advance) -> None:
+    """Run a step's statement over its rows; every row must find its place."""
+    name, table, made = step
+    for batch in table.to_batches(max_chunksize=BATCH):
+        result = transaction.run(cypher(name), rows=batch.to_pylist(), view=view)
+        if made == "accounts":
+            found = result.single(strict=True)["accounts"]
+        else:
+            found = getattr(result.consume().counters, f"{made}_created")
+        if found != batch.num_rows:
+            raise ConflictError(
+                f"{batch.num_rows - found} rows of the run ({name}) name accounts that Neo4j does not hold; load the "
+                "event log first (`shoal load`)"
+            )
+        advance(batch.num_rows)
+
+
+def _let_readers_end(session: Session) -> None:
+    """Wait until the queries that may be reading the old view have ended; not for ever."""
+    began, deadline = _running(session), monotonic() + PATIENCE_S
+    while began & _running(session) and monotonic() < deadline:
+        sleep(0.1)
+
+
+def _running(session: Session) -> set[str]:
+    return {record["id"] for record in session.run(cypher("running"))}
+
+
+def _drop_all_but(session: Session, view: int) -> None:
+    with session.begin_transaction() as transaction:
+        for name in ("drop_view_edges", "drop_view_nodes"):
+            transaction.run(cypher(name), view=view).consume()
+        transaction.commit()
+
+
+def _steps(run: Run) -> list[Step]:
+    """What makes up the view, in the order in which it can be written."""
     clusters, networks = run.table("clusters"), run.table("networks")
     sizes = clusters.group_by("cluster_id").aggregate([([], "count_all")]).sort_by("cluster_id")
-    steps = [
+    return [
         ("show_networks", networks, "nodes"),
         ("show_clusters", sizes.rename_columns(["cluster_id", "size"]), "nodes"),
         ("show_cluster_networks", networks.select(["cluster_id", "network_id"]), "relationships"),
         ("show_members", clusters, "relationships"),
         ("show_edges", _edges(run.table("edges")), "relationships"),
     ]
-    steps += [(f"show_{name}", run.table(name), "accounts") for name in ("scores", "measures") if run.has(name)]
-    return steps
+
+
+def _facts(run: Run) -> list[Step]:
+    """What the run says of accounts: properties of nodes that stay."""
+    return [(f"show_{name}", run.table(name), "accounts") for name in ("scores", "measures") if run.has(name)]
 
 
 def _edges(edges: pa.Table) -> pa.Table:

@@ -1,7 +1,7 @@
 // Which network each cluster belongs to.
-// parameters: rows: [{cluster_id, network_id}]
+// parameters: view: number; rows: [{cluster_id, network_id}]
 // columns: none
 UNWIND $rows AS row
-MATCH (c:Cluster {clusterId: row.cluster_id})
-MATCH (n:Network {networkId: row.network_id})
+MATCH (c:Cluster {view: $view, clusterId: row.cluster_id})
+MATCH (n:Network {view: $view, networkId: row.network_id})
 CREATE (c)-[:OF]->(n)

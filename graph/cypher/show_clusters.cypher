@@ -1,6 +1,6 @@
 // Clusters of the run.
-// parameters: run: run id; rows: [{cluster_id, size}]
+// parameters: view: number; rows: [{cluster_id, size}]
 // columns: none
-MATCH (run:Run {runId: $run})
+MATCH (run:Run {view: $view})
 UNWIND $rows AS row
-CREATE (:Cluster {clusterId: row.cluster_id, size: row.size})-[:FOUND_IN]->(run)
+CREATE (:Cluster {view: $view, clusterId: row.cluster_id, size: row.size})-[:FOUND_IN]->(run)

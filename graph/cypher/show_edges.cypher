@@ -1,11 +1,11 @@
 // Coordination edges: one a pair, with its channels (strongest first) and the joint objects on each.
-// parameters: rows: [maps with the columns of the table edges, channels, channel_objects]
+// parameters: view: number; rows: [maps with the columns of the table edges, channels, channel_objects]
 // columns: none
 UNWIND $rows AS row
 MATCH (a:Account {accountId: row.account_a})
 MATCH (b:Account {accountId: row.account_b})
 CREATE (a)-[:COORDINATED_WITH {
-    coActions: row.co_actions, objects: row.objects, expected: row.expected, qValue: row.q_value,
+    view: $view, coActions: row.co_actions, objects: row.objects, expected: row.expected, qValue: row.q_value,
     firstAt: row.first_at, lastAt: row.last_at, aFirstShare: row.a_first_share,
     channels: row.channels, channelObjects: row.channel_objects
 }]->(b)

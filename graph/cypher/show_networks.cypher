@@ -1,9 +1,9 @@
 // Networks of the run.
-// parameters: rows: [maps with the columns of the table networks]
+// parameters: view: number; rows: [maps with the columns of the table networks]
 // columns: none
 UNWIND $rows AS row
 CREATE (:Network {
-    networkId: row.network_id, title: row.title, change: row.change, size: row.size, density: row.density,
-    stability: row.stability, objects: row.objects, days: row.days, channels: row.channels,
+    view: $view, networkId: row.network_id, title: row.title, change: row.change, size: row.size,
+    density: row.density, stability: row.stability, objects: row.objects, days: row.days, channels: row.channels,
     firstAt: row.first_at, lastAt: row.last_at
 })

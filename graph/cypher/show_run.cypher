@@ -1,4 +1,4 @@
-// The run that is shown; there is one at a time.
-// parameters: id: run id; created_at: ISO 8601; parent: run id or null
+// A run, for a view in the making.
+// parameters: view: its number; id: run id; created_at: ISO 8601; parent: run id or null
 // columns: none
-CREATE (:Run {runId: $id, createdAt: datetime($created_at), parent: $parent, current: true})
+CREATE (:Run {view: $view, runId: $id, createdAt: datetime($created_at), parent: $parent, current: false})

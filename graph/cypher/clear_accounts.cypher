@@ -1,4 +1,4 @@
-// Take the view of the last run away: what it says of accounts.
+// Take away what the last run says of accounts.
 // columns: none
 MATCH (a:Account)
 WHERE a.score IS NOT NULL OR a.degree IS NOT NULL
