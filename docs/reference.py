@@ -1,4 +1,4 @@
-"""Writes docs/reference: pages made from the code, so that they cannot disagree with it.
+"""Writes docs/reference and the README's tree: made from the code, so that they cannot disagree with it.
 
 python docs/reference.py            write them
 python docs/reference.py --check    exit 1 and say which page is stale, and write nothing
@@ -7,8 +7,10 @@ python docs/reference.py --check    exit 1 and say which page is stale, and writ
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +21,44 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from the code; edit that instead. -->\n"
 EXTRAS = ("api", "gnn", "dev")
+TREE = re.compile(r"(?<=<!-- tree -->\n).*?(?=<!-- /tree -->)", re.DOTALL)
+# what has no docstring of its own; a file that is neither here nor has one fails `make docs`
+DESCRIBED = {
+    "ingest/": "changes when a platform's export changes",
+    "ingest/formats/": "one small file a source format",
+    "ingest/simulation/": "the parts of the simulated platform",
+    "ingest/simulation/vocabulary.json": "what its texts are put together from",
+    "graph/": "changes when what we store, or what counts as coordination, changes",
+    "graph/cypher/": "one Cypher statement a file",
+    "graph/neo4j.lock": "every jar of Neo4j, GDS and Browser: coordinates, size, SHA-256",
+    "graph/sql/": "one SQL statement a file",
+    "graph/templates/": "the report's page",
+    "gnn/": "changes when the model changes",
+    "gnn/sql/": "one SQL statement a feature family",
+    "api/": "changes when who may do what changes",
+    "api/migrations/": "the decision store's schema, version by version",
+    "api/policies/": "the policy that ships: copy it, and make it yours",
+    "api/routes/": "one file a group of addresses",
+    "api/sql/": "what a publication reads from a run",
+    "bench/": "benchmarks against peers and limits, run by hand",
+    "docs/": "tutorial, how-to, reference (generated), decisions, model card",
+    "tests/": "mirrors the four packages, plus the whole flow",
+    ".ci/": "run: installs Debian packages that tests can use, then everything must pass",
+    "Makefile": "install, demo, test, check, docs, lock",
+    "pyproject.toml": "dependencies, lint, types, import contracts",
+    "requirements.lock": "every Python package with its hashes, and no addresses",
+    "Dockerfile": "the images `api` (no torch) and `jobs`",
+    "docker-compose.yml": "production shape: neo4j, postgres, api, worker, jobs",
+    ".dockerignore": "what images are made of",
+    ".gitignore": "what is never committed",
+    "README.md": "this page",
+    "CONTRIBUTING.md": "how to change it",
+    "SECURITY.md": "the threat model, and how to report a vulnerability",
+    "CHANGELOG.md": "what changed",
+    "LICENSE": "Apache License 2.0",
+}
+ORDER = ("shoal.py", "ingest/", "graph/", "gnn/", "api/")  # as data flows; everything else follows
+OPENED = (*ORDER, "ingest/formats/", "ingest/simulation/", "api/routes/", "bench/")  # folders shown file by file
 
 
 def main() -> int:
@@ -26,9 +66,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write the generated reference pages, or check them.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
     check = parser.parse_args().check
+    pages = {PAGES / name: lambda make=make: MADE + make() for name, make in MAKERS.items()}
+    readme = ROOT / "README.md"
+    if readme.is_file():
+        pages[readme] = lambda: TREE.sub(lambda _: f"```text\n{tree()}```\n", readme.read_text(encoding="utf-8"))
     stale = []
-    for name, make in MAKERS.items():
-        page, text = PAGES / name, MADE + make()
+    for page, make in pages.items():
+        text = make()
         if page.is_file() and page.read_text(encoding="utf-8") == text:
             continue
         stale.append(str(page.relative_to(ROOT)))
@@ -44,6 +88,37 @@ def main() -> int:
         else f"reference pages: {len(stale)} of {len(MAKERS)} written"
     )
     return 0
+
+
+def tree() -> str:
+    """The repository, one line a file: descriptions are the modules' first sentences."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    files = [name for name in listed if (ROOT / name).is_file()]
+
+    def below(folder: str) -> Iterator[str]:
+        inside = [name for name in files if name.startswith(folder)]
+        names = {folder + part + slash for name in inside for part, slash, _ in [name[len(folder) :].partition("/")]}
+        rank = {name: place for place, name in enumerate(ORDER)}
+        for name in sorted(names, key=lambda name: (rank.get(name, len(ORDER)), not name.endswith("/"), name.lower())):
+            if name.endswith("__init__.py"):
+                continue
+            depth = name.rstrip("/").count("/")
+            yield f"{'  ' * depth}{name[len(folder) :]:{26 - 2 * depth}} {described(name)}\n"
+            if name in OPENED and name.endswith("/"):
+                yield from below(name)
+
+    return "".join(below(""))
+
+
+def described(name: str) -> str:
+    """A line about a file or folder."""
+    if name in DESCRIBED:
+        return DESCRIBED[name]
+    text = ast.get_docstring(ast.parse((ROOT / name).read_text(encoding="utf-8"))) if name.endswith(".py") else None
+    if not text:
+        raise SystemExit(f"{name}: nothing describes it; give it a docstring, or a line in docs/reference.py")
+    return " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
 
 
 def tables() -> str:

@@ -45,7 +45,7 @@ def render(run: Run, *, figures: Mapping[str, Any] | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("shown", "day", "minute", "number", "figure", "flat"):
+    for name in ("shown", "minute", "number", "figure", "probability", "flat"):
         environment.filters[name] = getattr(words, name)
     networks = summary.found(run)
     return environment.get_template("report.html").render(
@@ -101,7 +101,7 @@ def _row(network: summary.Found) -> tuple[str, ...]:
         words.shown(row["network_id"]),
         words.number(row["size"]),
         words.figure(row["stability"]),
-        words.figure(network.median_score),
+        words.probability(network.median_score),
         words.number(row["days"]),
         words.day(row["first_at"]),
         words.day(row["last_at"]),

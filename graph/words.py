@@ -84,6 +84,13 @@ def figure(value: object) -> str:
     return shown(value, 200)
 
 
+def probability(value: float | None) -> str:
+    """A probability; never shown as certain."""
+    if value is None:
+        return "-"
+    return "under 0.001" if value < 0.001 else "over 0.999" if value > 0.999 else f"{value:.3f}"
+
+
 def flat(tree: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
     """A nested mapping as rows of dotted name and figure."""
     rows: list[tuple[str, str]] = []
