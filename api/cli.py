@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,15 +34,19 @@ def _folder(folder: Path | None) -> Path:
     return folder or settings().dir
 
 
-def _open(folder: Path | None) -> Engine:
-    """The decision store, its schema brought up to date."""
+@contextmanager
+def _store(folder: Path | None) -> Iterator[Engine]:
+    """The decision store, its schema brought up to date; closed at the end."""
     from api.store import open_store, upgrade
     from graph.settings import settings
 
     url = settings().database_url
     engine = open_store(_folder(folder), None if url is None else url.get_secret_value())
-    upgrade(engine)
-    return engine
+    try:
+        upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _workspace(folder: Path | None) -> Workspace:
@@ -66,8 +72,8 @@ def publish(run_id: str, path: Path | None, folder: Path | None) -> None:
     from graph.console import progress
 
     place = _workspace(folder)
-    run, policy, engine = place.runs.get(run_id), _policy(path), _open(folder)
-    with progress(f"Publishing {run.run_id}"):
+    run, policy = place.runs.get(run_id), _policy(path)
+    with _store(folder) as engine, progress(f"Publishing {run.run_id}"):
         report = do(run, place.log, engine, policy=policy, actor=_actor())
     if not report.new and not report.verdicts_written:
         click.echo(f"Run {report.run_id} is published under policy {report.policy_version} already; nothing changed.")
@@ -92,15 +98,15 @@ def serve(host: str | None, port: int | None, folder: Path | None) -> None:
     from api.server import serve as run
     from graph.settings import settings
 
-    engine = _open(folder)
     given = settings()
-    run(
-        create_app(engine),
-        host or given.api_host,
-        given.api_port if port is None else port,
-        _folder(folder) / "api.json",
-        lambda url: click.echo(f"Shoal's API answers at {url} (OpenAPI: {url}/openapi.json). Ctrl-C ends it."),
-    )
+    with _store(folder) as engine:
+        run(
+            create_app(engine),
+            host or given.api_host,
+            given.api_port if port is None else port,
+            _folder(folder) / "api.json",
+            lambda url: click.echo(f"Shoal's API answers at {url} (OpenAPI: {url}/openapi.json). Ctrl-C ends it."),
+        )
 
 
 @click.command()
@@ -113,9 +119,10 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
     from api.server import until_stopped
     from graph.errors import ConflictError
 
-    engine, place = _open(folder), _workspace(folder)
-    with until_stopped() as go_on:
+    place = _workspace(folder)
+    with until_stopped() as go_on, _store(folder) as engine:
         if not once:
+            click.echo("The worker runs. Ctrl-C ends it.")
             rooms.work(engine, place, every=every, go_on=go_on)
             return
         done = rooms.once(engine, place, go_on)
@@ -137,7 +144,8 @@ def key_create(name: str, scopes: tuple[str, ...], folder: Path | None) -> None:
     """Make a key and print it. It is not shown again."""
     from api import auth
 
-    click.echo(auth.create(_open(folder), name, scopes, actor=_actor()))
+    with _store(folder) as engine:
+        click.echo(auth.create(engine, name, scopes, actor=_actor()))
 
 
 @key.command("list")
@@ -147,7 +155,9 @@ def key_list(folder: Path | None) -> None:
     from api import auth
     from api.clock import iso
 
-    for row in auth.keys(_open(folder)):
+    with _store(folder) as engine:
+        rows = auth.keys(engine)
+    for row in rows:
         state = "active" if row["revoked_at"] is None else f"revoked {iso(row['revoked_at'])}"
         click.echo(f"{row['key_id']}  {row['name']}  {state}  made {iso(row['created_at'])}  {' '.join(row['scopes'])}")
 
@@ -159,7 +169,8 @@ def key_revoke(key_id: str, folder: Path | None) -> None:
     """End a key at once."""
     from api import auth
 
-    auth.revoke(_open(folder), key_id, actor=_actor())
+    with _store(folder) as engine:
+        auth.revoke(engine, key_id, actor=_actor())
     click.echo(f"Key {key_id} is revoked.")
 
 
@@ -196,7 +207,7 @@ def policy_show(published: bool, folder: Path | None) -> None:
     from api.judging import required
     from api.store import reading
 
-    with reading(_open(folder)) as tx:
+    with _store(folder) as engine, reading(engine) as tx:
         click.echo(required(tx).policy.text, nl=False)
 
 
@@ -211,7 +222,8 @@ def audit_verify(folder: Path | None) -> None:
     """Recompute the hash chain; fails naming the first row that is not what was written."""
     from api.audit import verify_chain
 
-    click.echo(f"The audit log is whole: {verify_chain(_open(folder)):,} rows.")
+    with _store(folder) as engine:
+        click.echo(f"The audit log is whole: {verify_chain(engine):,} rows.")
 
 
 COMMANDS: dict[str, click.Command] = {

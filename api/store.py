@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError
 
@@ -22,6 +22,7 @@ from graph.errors import ConflictError, InputError, UnavailableError
 WRITERS_LOCK = 0x53_48_4F_41  # "SHOA": the advisory lock that PostgreSQL writers take turns by
 BUSY_SECONDS = 20
 MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0001"  # the newest of them
 
 
 def open_store(folder: Path, url: str | None = None) -> Engine:
@@ -116,6 +117,8 @@ def upgrade(engine: Engine) -> None:
 
     Raises ConflictError if the schema is newer than this program.
     """
+    if _revision(engine) == HEAD:
+        return
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -128,3 +131,12 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise ConflictError(f"the decision store's schema is not one this version knows: {error}") from error
+
+
+def _revision(engine: Engine) -> str | None:
+    """The schema's version; None for an empty database."""
+    with reading(engine) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        return None if found is None else str(found)
