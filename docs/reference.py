@@ -29,6 +29,7 @@ DESCRIBED = {
     "ingest/simulation/": "the parts of the simulated platform",
     "ingest/simulation/vocabulary.json": "what its texts are put together from",
     "graph/": "changes when what we store, or what counts as coordination, changes",
+    "graph/browser/": "favourites, guide and style for Neo4j Browser",
     "graph/cypher/": "one Cypher statement a file",
     "graph/neo4j.lock": "every jar of Neo4j, GDS and Browser: coordinates, size, SHA-256",
     "graph/sql/": "one SQL statement a file",
@@ -82,11 +83,7 @@ def main() -> int:
     if stale and check:
         print(f"stale: {', '.join(stale)}; run `make docs` and commit what it writes", file=sys.stderr)
         return 1
-    print(
-        f"reference pages: {len(MAKERS)} checked"
-        if check
-        else f"reference pages: {len(stale)} of {len(MAKERS)} written"
-    )
+    print(f"{len(pages)} generated pages" + (" are current" if check else f", {len(stale)} of them written anew"))
     return 0
 
 

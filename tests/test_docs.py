@@ -41,7 +41,7 @@ BLOCK = re.compile(r"^<!-- (tested|file: (\S+)) -->\n```\w+\n(.*?)\n?```$", re.M
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # hosts that text may name: this machine, names reserved for examples, and the licence's own
 HOSTS = re.compile(
-    r"127\.0\.0\.1|localhost|\[::1\]|([\w.-]+\.)?(example|test|invalid)(\.\w+)?|www\.apache\.org|www\.w3\.org"
+    r"127\.0\.0\.1|localhost|\[::1\]|([\w.-]+\.)?(example|test|invalid)(\.\w+)?|www\.apache\.org|[^\x00-\x7f]\S*"
 )
 
 
