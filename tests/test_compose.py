@@ -186,7 +186,7 @@ def test_the_wheel_in_the_images_holds_every_file_of_the_packages(tmp_path: Path
     tracked = subprocess.run(
         ["git", "ls-files", "api", "gnn", "graph", "ingest", "shoal.py"],
         cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.split()  # fmt: skip
+    ).stdout.splitlines()  # fmt: skip
     assert tracked
     assert set(tracked) <= set(zipfile.ZipFile(wheel).namelist())
 
