@@ -56,7 +56,7 @@ def detect_options(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             click.option("--since", type=Moment(), help="Start of the data window (default: 28 days before --until)."),
             click.option("--until", type=Moment(), help="End of it, exclusive (default: just after the newest event)."),
-            click.option("--window", type=Span(), default="60s", show_default=True, help="Widest gap of a co-action."),
+            click.option("--window", type=Span(), default="5m", show_default=True, help="Widest gap of a co-action."),
             click.option(
                 "--horizon", type=Span(), default=None, help="Chance is measured within it (default: 60 windows)."
             ),

@@ -20,6 +20,7 @@ from graph.statements import sql
 
 MAX_WINDOW = 86_400 * SECOND
 EXACT_EVENTS = 50_000  # in a larger log, the number of pairs tested is estimated from a sample of accounts
+RARE = 0.05  # share of accounts; a registration client that more of them have says nothing
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class CoactionConfig:
     Attributes:
         window: a co-action's two actions lie at most this far apart (microseconds, inclusive).
         horizon: chance is estimated among actions at most this far apart (microseconds, inclusive).
+        scales: the test looks at these fractions of window and horizon, widest first: a wide window sees slow
+            networks, a narrow one tells fast networks from a fast crowd.
         least_objects: pairs with co-actions on fewer objects of a channel can have no edge.
     """
 
-    window: int = 60 * SECOND
-    horizon: int = 3600 * SECOND
+    window: int = 300 * SECOND
+    horizon: int = 5 * 3600 * SECOND
+    scales: tuple[float, ...] = (1.0, 0.2)
     least_objects: int = 3
 
     def __post_init__(self) -> None:
@@ -45,67 +49,85 @@ class CoactionConfig:
 
 
 @dataclass(frozen=True)
-class Coactions:
-    """Candidate pairs and what they did, in integers.
+class Scale:
+    """What candidates did at one scale.
 
     Attributes:
-        candidates: one row a pair and channel: pair, a, z, channel.
-        meetings: one row a candidate and object: pair, o, near, met.
-        channel_of: channel of each object, in order of o.
-        accounts: how many accounts there are.
-        pairs_tested: channel -> pairs of accounts that pass the activity filter (`all`: on any one channel).
+        meetings: one row a candidate and object: pair, o, near, met (event pairs within horizon and window).
         even_rate: share of near pairs that met, were actions spread evenly over the horizon.
         crowds: given the suspected accounts (a boolean for each, in order of a): one row an object that anybody else
             acted on, with o, near and met over all pairs of actions of two of the others.
     """
 
-    candidates: pd.DataFrame
     meetings: pd.DataFrame
-    channel_of: np.ndarray
-    accounts: int
-    pairs_tested: dict[str, int]
     even_rate: float
     crowds: Callable[[np.ndarray], pd.DataFrame]
 
 
+@dataclass(frozen=True)
+class Coactions:
+    """Candidate pairs and what they did, in integers.
+
+    Attributes:
+        candidates: one row a pair and channel: pair, a, z, channel, kin (they share a rare trait).
+        channels: for each pair of the candidates, in order of a, z: on how many channels it passes the activity filter.
+        scales: their meetings at each scale, widest first.
+        channel_of: channel of each object, in order of o.
+        accounts: how many accounts there are.
+        pairs_tested: pairs of accounts that pass the activity filter, apart for strangers and kin.
+    """
+
+    candidates: pd.DataFrame
+    channels: np.ndarray
+    scales: tuple[Scale, ...]
+    channel_of: np.ndarray
+    accounts: int
+    pairs_tested: dict[str, int]
+
+
 def prepare(connection: duckdb.DuckDBPyConnection, since: int, until: int) -> None:
-    """Make the integer tables account_ids, object_ids and events of the data window."""
+    """Make the integer tables account_ids, object_ids, events and traits of the data window."""
     for name in ("accounts", "objects", "events"):
         connection.execute(sql(name), {"since": since, "until": until})
+    connection.execute(sql("traits"), {"rare": RARE})
 
 
 def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coactions:
     """Find candidate pairs and count their meetings. Needs `prepare`."""
     connection.execute(sql("candidates"), {"window": config.window, "least": config.least_objects})
-    connection.execute(sql("meetings"), {"window": config.window, "horizon": config.horizon})
     return Coactions(
-        candidates=connection.execute("SELECT pair, a, z, channel FROM candidates ORDER BY pair").df(),
-        meetings=connection.execute("SELECT pair, o, near, met FROM meetings ORDER BY pair, o").df(),
+        candidates=connection.execute("SELECT pair, a, z, channel, kin FROM candidates ORDER BY pair").df(),
+        channels=connection.execute(sql("channels"), {"horizon": config.horizon, "least": config.least_objects})
+        .df()["channels"]
+        .to_numpy(np.int64),
+        scales=tuple(
+            _scale(connection, round(config.window * part), round(config.horizon * part)) for part in config.scales
+        ),
         channel_of=connection.execute("SELECT channel FROM object_ids ORDER BY o").df()["channel"].to_numpy(),
         accounts=connection.execute("SELECT count(*) FROM account_ids").fetchall()[0][0],
         pairs_tested=_pairs_tested(connection, config),
-        even_rate=config.window / config.horizon,
-        crowds=lambda suspects: _crowds(connection, suspects, config),
     )
 
 
-def _crowds(connection: duckdb.DuckDBPyConnection, suspects: np.ndarray, config: CoactionConfig) -> pd.DataFrame:
-    connection.register("suspects", pa.table({"a": np.flatnonzero(suspects)}))
-    statement = sql("crowds").format(window=int(config.window), horizon=int(config.horizon))
-    crowds = connection.execute(statement).df()
-    connection.unregister("suspects")
-    return crowds
+def _scale(connection: duckdb.DuckDBPyConnection, window: int, horizon: int) -> Scale:
+    meetings = connection.execute(sql("meetings"), {"window": window, "horizon": horizon}).df()
+
+    def crowds(suspects: np.ndarray) -> pd.DataFrame:
+        connection.register("suspects", pa.table({"a": np.flatnonzero(suspects)}))
+        found = connection.execute(sql("crowds").format(window=int(window), horizon=int(horizon))).df()
+        connection.unregister("suspects")
+        return found
+
+    return Scale(meetings, window / horizon, crowds)
 
 
 def _pairs_tested(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:
-    """Pairs that pass the activity filter, per channel; estimated from a sample of accounts in a large log."""
+    """Pairs that pass the activity filter; estimated from a sample of accounts in a large log."""
     events: int = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
     modulus = max(1, events // EXACT_EVENTS)
     given = {"horizon": config.horizon, "least": config.least_objects, "modulus": modulus}
-    return {
-        channel: -(-ordered * modulus // 2)
-        for channel, ordered in connection.execute(sql("pairs_tested"), given).fetchall()
-    }
+    ordered = dict(connection.execute(sql("pairs_tested"), given).fetchall())
+    return {name: -(-ordered.get(kin, 0) * modulus // 2) for name, kin in (("strangers", False), ("kin", True))}
 
 
 def edge_counts(connection: duckdb.DuckDBPyConnection, kept: pd.DataFrame, config: CoactionConfig) -> pd.DataFrame:

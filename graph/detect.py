@@ -105,7 +105,7 @@ def detect(
         building.write("edges", _edges(counts, tested, names))
         advance(1)
         whole = counts[counts["channel"] == "all"]
-        clusters, groups = _clusters(connection, whole.merge(kept, on=["a", "z"]), tested.pairs_tested["all"], config)
+        clusters, groups = _clusters(connection, whole.merge(kept, on=["a", "z"]), found.pairs_tested, config)
         building.write("clusters", _named_clusters(clusters, names))
         advance(1)
         found_networks = _networks(clusters, groups, counts, names, parent)
@@ -126,7 +126,7 @@ def detect(
         actions=actions,
         actions_in_log=logged,
         accounts=accounts.num_rows,
-        pairs_tested=tested.pairs_tested,
+        pairs_tested=found.pairs_tested,
         candidates=len(tested.pairs),
         edges=len(kept),
         clustered=len(clusters),
@@ -135,8 +135,9 @@ def detect(
 
 
 def _edges(counts: pd.DataFrame, tested: significance.Tested, names: np.ndarray) -> pa.Table:
-    significant = pd.concat([tested.per_channel.drop(columns="pair"), tested.pairs.assign(channel="all")])
-    rows = counts.merge(significant, on=["a", "z", "channel"], how="left")
+    significant = pd.concat([tested.per_channel, tested.pairs.assign(channel="all")])
+    columns = ["a", "z", "channel", "expected", "p_value", "q_value"]
+    rows = counts.merge(significant[columns], on=["a", "z", "channel"], how="left")
     # a channel with too few objects for a test of its own says nothing by itself
     rows = rows.fillna({"expected": np.nan, "p_value": 1.0, "q_value": 1.0})
     rows["a_first_share"] = rows["a_first2"] / (2 * rows["co_actions"])
@@ -145,14 +146,14 @@ def _edges(counts: pd.DataFrame, tested: significance.Tested, names: np.ndarray)
 
 
 def _clusters(
-    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, pairs_tested: int, config: DetectConfig
+    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, pairs_tested: dict[str, int], config: DetectConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Members (account, cluster, stability, role, inner) and, per cluster, objects, days, first_at, last_at."""
     members = communities.find(edges["a"].to_numpy(), edges["z"].to_numpy(), config.cluster, config.seed)
     cluster_of = members.set_index("account")["cluster"]
     inside = edges.assign(cluster=edges["a"].map(cluster_of))
     inside = inside[inside["cluster"].eq(edges["z"].map(cluster_of))]
-    chance = inside.groupby("cluster")["p_value"].agg(lambda p: significance.simes(p.to_numpy(), pairs_tested))
+    chance = significance.clusters(inside, pairs_tested)
     inside = inside[inside["cluster"].map(chance) <= config.alpha]
     kept = inside[["a", "z", "cluster"]].astype(np.int64)
     connection.register("kept", pa.Table.from_pandas(kept, preserve_index=False))

@@ -21,7 +21,7 @@ def test_q_values_are_scipys_with_the_untested_as_ones(p: list[float], more: int
     values = np.array(p)
     padded = np.concatenate([values, np.ones(more)])
     expected = false_discovery_control(padded)[: len(values)]
-    np.testing.assert_allclose(significance.benjamini_hochberg(values, len(padded)), expected, atol=1e-12)
+    np.testing.assert_allclose(significance.q_values(values, len(padded)), expected, atol=1e-12)
 
 
 def platform(seed: int, *, bots: int = 0, joint: int = 12, jitter: float = 20.0, burst: bool = False) -> pa.Table:
