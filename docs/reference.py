@@ -7,59 +7,20 @@ python docs/reference.py --check    exit 1 and say which page is stale, and writ
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, metadata, requires
-from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from tree import ROOT, tree
+
 PAGES = ROOT / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from the code; edit that instead. -->\n"
 EXTRAS = ("api", "gnn", "dev")
 TREE = re.compile(r"(?<=<!-- tree -->\n).*?(?=<!-- /tree -->)", re.DOTALL)
-# what has no docstring of its own; a file that is neither here nor has one fails `make docs`
-DESCRIBED = {
-    "ingest/": "changes when a platform's export changes",
-    "ingest/formats/": "one small file a source format",
-    "ingest/simulation/": "the parts of the simulated platform",
-    "ingest/simulation/vocabulary.json": "what its texts are put together from",
-    "graph/": "changes when what we store, or what counts as coordination, changes",
-    "graph/browser/": "favourites, guide and style for Neo4j Browser",
-    "graph/cypher/": "one Cypher statement a file",
-    "graph/neo4j.lock": "every jar of Neo4j, GDS and Browser: coordinates, size, SHA-256",
-    "graph/sql/": "one SQL statement a file",
-    "graph/templates/": "the report's page",
-    "gnn/": "changes when the model changes",
-    "gnn/sql/": "one SQL statement a feature family",
-    "api/": "changes when who may do what changes",
-    "api/migrations/": "the decision store's schema, version by version",
-    "api/policies/": "the policy that ships: copy it, and make it yours",
-    "api/routes/": "one file a group of addresses",
-    "api/sql/": "what a publication reads from a run",
-    "bench/": "benchmarks against peers and limits, run by hand",
-    "docs/": "tutorial, how-to, reference (generated), decisions, model card",
-    "tests/": "mirrors the four packages, plus the whole flow",
-    ".ci/": "run: installs Debian packages that tests can use, then everything must pass",
-    "Makefile": "install, demo, test, check, docs, lock",
-    "pyproject.toml": "dependencies, lint, types, import contracts",
-    "requirements.lock": "every Python package with its hashes, and no addresses",
-    "Dockerfile": "the images `api` (no torch) and `jobs`",
-    "docker-compose.yml": "production shape: neo4j, postgres, api, worker, jobs",
-    ".dockerignore": "what images are made of",
-    ".gitignore": "what is never committed",
-    "README.md": "this page",
-    "CONTRIBUTING.md": "how to change it",
-    "SECURITY.md": "the threat model, and how to report a vulnerability",
-    "CHANGELOG.md": "what changed",
-    "LICENSE": "Apache License 2.0",
-}
-ORDER = ("shoal.py", "ingest/", "graph/", "gnn/", "api/")  # as data flows; everything else follows
-OPENED = (*ORDER, "ingest/formats/", "ingest/simulation/", "api/routes/", "bench/")  # folders shown file by file
 
 
 def main() -> int:
@@ -85,37 +46,6 @@ def main() -> int:
         return 1
     print(f"{len(pages)} generated pages" + (" are current" if check else f", {len(stale)} of them written anew"))
     return 0
-
-
-def tree() -> str:
-    """The repository, one line a file: descriptions are the modules' first sentences."""
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    files = [name for name in listed if (ROOT / name).is_file()]
-
-    def below(folder: str) -> Iterator[str]:
-        inside = [name for name in files if name.startswith(folder)]
-        names = {folder + part + slash for name in inside for part, slash, _ in [name[len(folder) :].partition("/")]}
-        rank = {name: place for place, name in enumerate(ORDER)}
-        for name in sorted(names, key=lambda name: (rank.get(name, len(ORDER)), not name.endswith("/"), name.lower())):
-            if name.endswith("__init__.py"):
-                continue
-            depth = name.rstrip("/").count("/")
-            yield f"{'  ' * depth}{name[len(folder) :]:{26 - 2 * depth}} {described(name)}\n"
-            if name in OPENED and name.endswith("/"):
-                yield from below(name)
-
-    return "".join(below(""))
-
-
-def described(name: str) -> str:
-    """A line about a file or folder."""
-    if name in DESCRIBED:
-        return DESCRIBED[name]
-    text = ast.get_docstring(ast.parse((ROOT / name).read_text(encoding="utf-8"))) if name.endswith(".py") else None
-    if not text:
-        raise SystemExit(f"{name}: nothing describes it; give it a docstring, or a line in docs/reference.py")
-    return " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
 
 
 def tables() -> str:
@@ -176,6 +106,70 @@ def commands() -> str:
                     yield from helps(found, below, context)
 
     return "".join(helps(cli, "shoal", None)).lstrip("\n")
+
+
+def http() -> str:
+    """Every operation of the API, from its OpenAPI document."""
+    from sqlalchemy import create_engine
+
+    from api.app import create_app
+    from api.auth import SCOPES
+
+    document = create_app(create_engine("sqlite://")).openapi()
+    lines = [
+        "# HTTP",
+        "",
+        "A running API serves the whole document at `/openapi.json`. Every operation but the two on health needs",
+        "`Authorization: Bearer KEY`; every change needs an `Idempotency-Key`. Errors are problem details (RFC 9457).",
+        "",
+        *row("scope", "allows"),
+        *row("---", "---"),
+    ]
+    for scope, meaning in SCOPES.items():
+        lines += row(f"`{scope}`", meaning)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            lines += ["", f"## {method.upper()} {path}", "", operation.get("description", operation["summary"]).strip()]
+            lines += fields(parameters(operation, document), "parameter")
+            lines += fields(properties(operation.get("requestBody"), document), "request")
+            answer = next(value for code, value in operation["responses"].items() if code.startswith("2"))
+            lines += fields(properties(answer, document), "answer")
+    return "\n".join(lines) + "\n"
+
+
+def parameters(operation: dict[str, Any], document: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and type of each parameter of an operation."""
+    found = operation.get("parameters", [])
+    return [(f"{p['name']} ({p['in']})", kind(p["schema"], document)) for p in found]
+
+
+def properties(holder: dict[str, Any] | None, document: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and type of each field of a JSON body."""
+    schema = (holder or {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return [(name, kind(field, document)) for name, field in schema.get("properties", {}).items()]
+
+
+def kind(schema: dict[str, Any], document: dict[str, Any]) -> str:
+    """A JSON schema in a few words."""
+    if "$ref" in schema:
+        inner = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        return f"{{{', '.join(inner.get('properties', {}))}}}"
+    if "anyOf" in schema:
+        return " or ".join(kind(option, document) for option in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"list of {kind(schema['items'], document)}"
+    return str(schema.get("type", "anything"))
+
+
+def fields(found: list[tuple[str, str]], title: str) -> list[str]:
+    """A table of fields; nothing where there are none."""
+    if not found:
+        return []
+    return ["", *row(title, "type"), *row("---", "---"), *(line for name, t in found for line in row(f"`{name}`", t))]
 
 
 def licences() -> str:
@@ -281,6 +275,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "settings.md": environment,
     "licences.md": licences,
     "cli.md": commands,
+    "http.md": http,
 }
 
 if __name__ == "__main__":

@@ -178,8 +178,9 @@ def test_every_dependency_of_the_product_is_imported() -> None:
 
 
 @pytest.fixture
-def reference() -> ModuleType:
+def reference(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """docs/reference.py as a module."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
     spec = util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
     assert spec is not None
     assert spec.loader is not None
