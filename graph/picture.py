@@ -14,6 +14,7 @@ import pyarrow as pa
 
 MAX_NODES = 300
 MAX_LINES = 3000
+FEW_NODES, FEW_LINES = 40, 150  # up to these, marks are drawn larger and lines stronger
 WIDTH, HEIGHT, MARGIN = 960, 600, 26
 # the order also decides who is drawn when there are too many: what a reviewer must not miss comes first
 ROLES = ("followed", "bridge", "core", "periphery")
@@ -43,6 +44,8 @@ class Picture:
     strokes: list[tuple[float, str]]
     hidden_accounts: int
     hidden_edges: int
+    crowded: bool
+    """Whether there are so many edges that each must be drawn faintly."""
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -88,13 +91,20 @@ def draw(members: pa.Table, edges: pa.Table) -> Picture:
     layout = nx.spring_layout(net, seed=SEED, iterations=60, method="force")
     where = _to_frame({account: (float(x), float(y)) for account, (x, y) in layout.items()})
     busiest = max((degree[account] for account in drawn), default=1) or 1
+    size = 1.6 if len(drawn) <= FEW_NODES else 1.0
     return Picture(
         # the rarer roles last, so that they lie on top
         dots=[
-            Dot(account, role_of[account], *where[account], round(4 + 6 * (degree[account] / busiest) ** 0.5, 1))
+            Dot(
+                account,
+                role_of[account],
+                *where[account],
+                round(size * (4 + 6 * (degree[account] / busiest) ** 0.5), 1),
+            )
             for account in reversed(ranked[:MAX_NODES])
         ],
         strokes=_strokes(kept, where),
+        crowded=len(kept) > FEW_LINES,
         hidden_accounts=len(role_of) - len(drawn),
         hidden_edges=len(between) - len(kept),
     )

@@ -45,7 +45,7 @@ def render(run: Run, *, figures: Mapping[str, Any] | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("shown", "minute", "number", "figure", "probability", "flat"):
+    for name in ("shown", "minute", "number", "count", "figure", "probability", "flat"):
         environment.filters[name] = getattr(words, name)
     networks = summary.found(run)
     return environment.get_template("report.html").render(
@@ -67,16 +67,16 @@ def render(run: Run, *, figures: Mapping[str, Any] | None = None) -> str:
 def render_text(run: Run) -> str:
     """The run as plain text: what was looked at, and every network by name."""
     looked, networks, scored = summary.looked(run), summary.found(run), summary.scored(run)
-    window = f"from {words.minute(looked.first_at)} to {words.minute(looked.last_at)} UTC"
+    span = f"from {words.minute(looked.first_at)} to {words.minute(looked.last_at)} UTC"
     lines = [
         f"Run {run.run_id}",
-        f"Looked at {words.number(looked.actions)} interactions of {words.number(looked.accounts)} accounts, {window}.",
+        f"Looked at {words.count(looked.actions, 'interaction')} of {words.count(looked.accounts, 'account')} {span}.",
     ]
     if not networks:
         return "\n".join([*lines, NOTHING])
     lines.append(
-        f"Found {words.number(looked.networks)} networks with {words.number(looked.clustered)} accounts, "
-        f"joined by {words.number(looked.edges)} coordination edges."
+        f"Found {words.count(looked.networks, 'network')} with {words.count(looked.clustered, 'account')}, "
+        f"among {words.count(looked.edges, 'coordination edge')}."
     )
     lines += [
         "",

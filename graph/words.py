@@ -41,6 +41,11 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def count(value: int, noun: str) -> str:
+    """1 network, 2 networks."""
+    return f"{number(value)} {noun}{'' if value == 1 else 's'}"
+
+
 def day(at: int | None) -> str:
     """Date, UTC, of a time in microseconds."""
     return "-" if at is None else f"{_moment(at):%Y-%m-%d}"

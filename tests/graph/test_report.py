@@ -235,7 +235,7 @@ def test_a_large_run_is_cut_and_says_so_and_is_quick(tmp_path: Path) -> None:
     assert time.process_time() - begun < 5
     assert f"Not drawn: {340 - MAX_NODES} further accounts." in page.text
     assert "weakest edges among these accounts" in page.text
-    assert "4 smaller networks are left out here" in page.text
+    assert "4 smaller networks left out here" in page.text
 
 
 def test_the_picture_shows_first_whom_a_reviewer_must_not_miss() -> None:
