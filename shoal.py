@@ -36,6 +36,9 @@ MOUNTED = {
     "train": "gnn",
     "worker": "api",
 }
+BROWSE = """Where to look in Neo4j Browser: `shoal up --dir {folder}` prints its address and user. Then, for instance:
+  MATCH (r:Run {{current: true}})<-[:FOUND_IN]-(c:Cluster)<-[m:MEMBER_OF]-(a:Account) RETURN c, m, a LIMIT 200
+  MATCH p = (:Account)-[:COORDINATED_WITH]-(:Account) RETURN p LIMIT 200"""
 
 
 class Mounted(click.Group):
@@ -89,11 +92,46 @@ def run(
 
 
 @cli.command()
+@click.option("--accounts", default=4000, show_default=True, help="Size of the simulated platform.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same platform.")
+@click.option("--keep", is_flag=True, help="Leave Neo4j and the API running, to look around.")
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("shoal-demo"))
+def demo(accounts: int, seed: int, folder: Path, *, keep: bool) -> None:
+    """The main job on a simulated platform: find its networks, ban one through HTTP, and take it back."""
+    from graph.background import stop
+    from graph.embedded import stop as stop_neo4j
+    from graph.workspace import Workspace
+    from ingest.simulate import STEPS, simulate
+
+    source = folder / f"platform-{accounts}-{seed}"
+    workspace = Workspace(folder / f"data-{accounts}-{seed}")
+    with progress("simulating a platform", STEPS) as advance:
+        simulate(source, accounts, seed, advance=advance)
+    try:
+        with workspace.writing():
+            _ingest(workspace, (source,), "native")
+            done = _detect_and_score(workspace, None, None, _default_config(), keep=True)
+            _publish(workspace, done)
+        _report(workspace, done)
+        _compare(done, source / "truth")
+        _start_api(workspace)
+        _act(workspace, source / "truth")
+        click.echo(f"\n{BROWSE.format(folder=workspace.root)}")
+        if keep:
+            _status(workspace)
+    finally:
+        if not keep:
+            for name in ("worker", "serve"):
+                stop(workspace, name)
+            with progress("stopping Neo4j"):
+                stop_neo4j(workspace)
+
+
+@cli.command()
 @click.option("--api/--no-api", default=True, show_default=True, help="Start the API and its worker as well.")
 @dir_option
 def up(folder: Path | None, *, api: bool) -> None:
     """Start Neo4j, and the API with its worker, in the background."""
-    from graph.background import spawn
     from graph.embedded import start
     from graph.settings import settings
     from graph.workspace import Workspace
@@ -103,8 +141,7 @@ def up(folder: Path | None, *, api: bool) -> None:
         with progress("starting Neo4j"):
             start(workspace, settings())
     if api:
-        for name in ("serve", "worker"):
-            spawn(workspace, name, [sys.executable, "-m", "shoal", name, "--dir", str(workspace.root)])
+        _start_api(workspace)
     _status(workspace)
 
 
@@ -134,6 +171,20 @@ def status(folder: Path | None) -> None:
     _status(Workspace(folder or settings().dir))
 
 
+def _default_config() -> DetectConfig:
+    from graph.detect import DetectConfig
+
+    return DetectConfig()
+
+
+def _start_api(workspace: Workspace) -> None:
+    from graph.background import spawn
+
+    for name in ("serve", "worker"):
+        with progress(f"starting the API's {name} program"):
+            spawn(workspace, name, [sys.executable, "-m", "shoal", name, "--dir", str(workspace.root)])
+
+
 def _ingest(workspace: Workspace, events: tuple[Path, ...], format_name: str) -> None:
     from ingest.load import ingest, source_files
 
@@ -143,8 +194,13 @@ def _ingest(workspace: Workspace, events: tuple[Path, ...], format_name: str) ->
         click.echo(str(done))
 
 
-def _detect_and_score(workspace: Workspace, since: int | None, until: int | None, config: DetectConfig) -> Run:
-    """Make the run these inputs determine, or take the one they made before; show it in Neo4j."""
+def _detect_and_score(
+    workspace: Workspace, since: int | None, until: int | None, config: DetectConfig, *, keep: bool = False
+) -> Run:
+    """Make the run these inputs determine, or take the one they made before; show it in Neo4j.
+
+    With `keep`, an embedded Neo4j that this starts stays up.
+    """
     from gnn.score import score_into
     from graph.detect import data_window, detect, run_key
     from graph.measures import measure
@@ -154,7 +210,7 @@ def _detect_and_score(workspace: Workspace, since: int | None, until: int | None
 
     log, runs = workspace.log, workspace.runs
     key = {**run_key(log, data_window(log, since, until), config), "scored": True}
-    with connect(workspace, settings()) as store:
+    with connect(workspace, settings(), keep=keep) as store:
         store.prepare()
         click.echo(str(store.load(log)))
         done = runs.find(key)
@@ -201,6 +257,47 @@ def _report(workspace: Workspace, done: Run) -> None:
     write_bytes(page, render(done).encode())
     click.echo(f"\n{render_text(done)}\nThe report with pictures: {page}")
     click.echo(f"To look around in Neo4j Browser: shoal up --dir {workspace.root}")
+
+
+def _compare(done: Run, truth: Path) -> None:
+    """Print the run against the simulator's truth, per network and per account. All of it is synthetic."""
+    from graph.truth import compare
+
+    found = compare(done, truth)
+    click.echo("Against the truth of the simulated platform (every figure synthetic):")
+    columns = ["network", "behaviour", "size", "targets", "jitter_s", "camouflage", "platform_facts"]
+    table = found.networks[[*columns, "found_members", "best_jaccard"]].sort_values(["size", "network"])
+    click.echo(table.to_string(index=False, float_format="{:.2f}".format))
+    for name, (value, low, high) in (("precision", found.precision), ("recall", found.recall)):
+        click.echo(f"  {name} of membership, per account: {value:.3f} (95% interval {low:.3f} to {high:.3f})")
+    click.echo(f"  networks found (Jaccard at least 0.5): {found.networks_found} of {len(found.networks)}")
+
+
+def _act(workspace: Workspace, truth: Path) -> None:
+    """Ban one network as three people would, through HTTP, and take it back."""
+    from api.auth import create
+    from api.client import Client
+    from api.demo import act
+    from api.store import open_store
+    from graph.background import find
+
+    program = find(workspace, "serve")
+    assert program is not None
+    assert program.address is not None
+    engine = open_store(workspace.root)
+    scopes = {
+        "demo-analyst": ("verdict:read", "evidence:read", "action:propose"),
+        "demo-reviewer": ("review:write",),
+        "demo-lead": ("verdict:read", "evidence:read", "action:approve", "action:execute"),
+    }
+    keys = {name: create(engine, name, allowed, actor="cli:demo") for name, allowed in scopes.items()}
+    engine.dispose()
+    with (
+        Client(program.address, keys["demo-analyst"]) as analyst,
+        Client(program.address, keys["demo-reviewer"]) as reviewer,
+        Client(program.address, keys["demo-lead"]) as lead,
+    ):
+        act(analyst, reviewer, lead, truth, click.echo)
 
 
 def _status(workspace: Workspace) -> None:
