@@ -28,6 +28,7 @@ SCHEMA_VERSION = 1
 UNIQUE = {**KEYS, "View": "name", "LoadedBatch": "batchId", "Schema": "name"}
 UNIQUE_IN_VIEW = {"Run": "runId", "Cluster": "clusterId", "Network": "networkId"}
 RETRY_S = 10.0
+SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 
 class GraphStore:
@@ -126,6 +127,8 @@ def _open(uri: str, auth: tuple[str, str] | None, browser: str | None) -> Iterat
         "max_transaction_retry_time": RETRY_S,
         "user_agent": "shoal",
     }
+    if uri.partition("://")[0] not in SCHEMES:
+        raise InputError(f"NEO4J_URI {uri!r} cannot be used: expected an address that begins with bolt:// or neo4j://")
     try:
         driver = GraphDatabase.driver(uri, auth=auth, **options)
     except (ConfigurationError, ValueError) as error:
