@@ -160,6 +160,12 @@ def mark(tx: Connection, action_id: str, state: str, *, actor: str, why: str, at
         move(tx, row, state, actor, at, {"why": why}, note=why)
 
 
+def outdate(tx: Connection, error: DriftError, *, actor: str, at: int) -> None:
+    """Mark an action whose preview was found outdated, in a transaction after the one that found it."""
+    if "stale" in states.NEXT[find(tx, error.action_id).state]:
+        mark(tx, error.action_id, error.state, actor=actor, why=str(error), at=at)
+
+
 def approve(tx: Connection, action_id: str, *, digest: str, approver: str, at: int) -> int:
     """Approve exactly what a digest names; returns how many approvals are still wanted.
 

@@ -94,8 +94,7 @@ def change(
         )
     except actions.DriftError as error:
         with writing(engine) as tx:
-            if actions.find(tx, error.action_id).state in ("previewed", "approved"):
-                actions.mark(tx, error.action_id, error.state, actor=caller.name, why=str(error), at=clock())
+            actions.outdate(tx, error, actor=caller.name, at=clock())
         raise
     headers = {}
     if answer.location is not None:

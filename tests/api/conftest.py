@@ -82,18 +82,31 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def new_store(
+    engine_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], str]]:
+    """Makes empty, migrated decision stores; each call returns the URL of another one."""
+    made: list[str] = []
+
+    def make() -> str:
+        folder = tmp_path_factory.mktemp("store")
+        if engine_name == "sqlite":
+            shutil.copy(request.getfixturevalue("sqlite_template"), folder / "decisions.db")
+            return f"sqlite:///{folder / 'decisions.db'}"
+        url = request.getfixturevalue("postgres")
+        made.append(f"shoal_{digest_of(str(folder))[:16]}")
+        _sql(url, f"CREATE DATABASE {made[-1]} TEMPLATE template_shoal")
+        return str(url.format(made[-1]))
+
+    yield make
+    for name in made:
+        _sql(request.getfixturevalue("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store_url(new_store: Callable[[], str]) -> str:
     """URL of an empty, migrated decision store."""
-    if engine_name == "sqlite":
-        file = tmp_path / "decisions.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), file)
-        yield f"sqlite:///{file}"
-        return
-    url = request.getfixturevalue("postgres")
-    name = f"shoal_{digest_of(str(tmp_path))[:16]}"
-    _sql(url, f"CREATE DATABASE {name} TEMPLATE template_shoal")
-    yield url.format(name)
-    _sql(url, f"DROP DATABASE {name} WITH (FORCE)")
+    return new_store()
 
 
 @pytest.fixture
