@@ -270,14 +270,15 @@ def _compare(done: Run, truth: Path) -> None:
     click.echo(table.to_string(index=False, float_format="{:.2f}".format))
     for name, (value, low, high) in (("precision", found.precision), ("recall", found.recall)):
         click.echo(f"  {name} of membership, per account: {value:.3f} (95% interval {low:.3f} to {high:.3f})")
+    others = found.members[found.members["class"] != "network"]["lookalike"].fillna("others").value_counts()
+    if len(others):
+        click.echo(f"  wrong members are: {', '.join(f'{n} {name}' for name, n in others.items())}")
     click.echo(f"  networks found (Jaccard at least 0.5): {found.networks_found} of {len(found.networks)}")
 
 
 def _act(workspace: Workspace, truth: Path) -> None:
-    """Ban one network as three people would, through HTTP, and take it back."""
-    from api.auth import create
-    from api.client import Client
-    from api.demo import act
+    """Ban one network as several people would, through HTTP, and take it back."""
+    from api.demo import act, people
     from api.store import open_store
     from graph.background import find
 
@@ -285,19 +286,9 @@ def _act(workspace: Workspace, truth: Path) -> None:
     assert program is not None
     assert program.address is not None
     engine = open_store(workspace.root)
-    scopes = {
-        "demo-analyst": ("verdict:read", "evidence:read", "action:propose"),
-        "demo-reviewer": ("review:write",),
-        "demo-lead": ("verdict:read", "evidence:read", "action:approve", "action:execute"),
-    }
-    keys = {name: create(engine, name, allowed, actor="cli:demo") for name, allowed in scopes.items()}
+    with people(engine, program.address, truth) as who:
+        act(who, click.echo)
     engine.dispose()
-    with (
-        Client(program.address, keys["demo-analyst"]) as analyst,
-        Client(program.address, keys["demo-reviewer"]) as reviewer,
-        Client(program.address, keys["demo-lead"]) as lead,
-    ):
-        act(analyst, reviewer, lead, truth, click.echo)
 
 
 def _status(workspace: Workspace) -> None:

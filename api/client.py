@@ -79,12 +79,12 @@ class Client:
         """A network action as it stands."""
         return self._ask("GET", f"/v1/network-actions/{action_id}")
 
-    def settle(self, action_id: str, *, within: float = 60.0) -> dict[str, Any]:
-        """Wait until the worker has carried the action on to an end, and return it."""
+    def settle(self, action_id: str, *, leaving: str = "", within: float = 120.0) -> dict[str, Any]:
+        """Wait until the worker has carried the action on to an end other than `leaving`, and return it."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             found = self.action(action_id)
-            if found["state"] in SETTLED:
+            if found["state"] in SETTLED and found["state"] != leaving:
                 return found
             time.sleep(0.2)
         raise UnavailableError(
