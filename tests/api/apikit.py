@@ -200,7 +200,8 @@ class People:
 @contextmanager
 def served(engine: Engine, *, carry_out: bool = True) -> Iterator[People]:
     """The application behind a real HTTP server, in a thread of this process."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(engine, carry_out=carry_out), log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
