@@ -63,7 +63,8 @@ def measure(store: GraphStore, edges: pa.Table, seed: int) -> pa.Table:
             len(accounts),
         )
         advance(1)
-        converged = {"max_iterations": 200, "tolerance": 1e-9}  # the default of 20 rounds stops at the third decimal
+        # the default of 20 rounds stops at the third decimal
+        converged: dict[str, Any] = {"max_iterations": 200, "tolerance": 1e-9}
         pagerank = _column(
             gds.page_rank.stream(graph, relationship_weight_property="weight", **converged, **options),
             "score",

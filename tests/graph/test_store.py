@@ -8,15 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from graphkit import T0, append, expected_likes, random_batch, snapshot
+from graphkit import T0, append, expected_likes, make_run, random_batch, snapshot
 from neo4j.exceptions import ServiceUnavailable
 from pydantic import SecretStr
 
 from graph import loading
 from graph.errors import ConflictError, DeniedError, InputError, UnavailableError
 from graph.log import EventLog
-from graph.model import CLUSTERS, EDGES, MEASURES, NETWORKS, SCORES
-from graph.runs import Run, RunStore
 from graph.settings import Settings
 from graph.store import GraphStore, connect
 from graph.workspace import Workspace
@@ -182,43 +180,6 @@ def test_a_newer_schema_is_refused(store: GraphStore) -> None:
 
 
 # Showing runs
-
-
-def make_run(folder: Path, accounts: int, tag: str) -> Run:
-    """A run over accounts a0, a1, ...: a ring of edges, clusters of ten."""
-    ids = sorted(f"a{i}" for i in range(accounts))
-    edges, clusters, networks = [], [], []
-    for i in range(accounts):
-        a, b = sorted((f"a{i}", f"a{(i + 1) % accounts}"))
-        base = {"account_a": a, "account_b": b, "co_actions": 9, "objects": 7, "first_at": T0, "last_at": T0 + 1}
-        edges += [{**base, "channel": "all"}, {**base, "channel": "like", "objects": 3}, {**base, "channel": "share"}]
-    for i in range(0, accounts, 10):
-        clusters += [{"account_id": f"a{j}", "cluster_id": f"a{i}", "role": "core"} for j in range(i, i + 10)]
-        networks.append(
-            {"network_id": f"{tag}-{i}", "cluster_id": f"a{i}", "size": 10, "title": tag, "channels": ["like"]}
-        )
-    tables = {
-        "edges": pa.Table.from_pylist(edges, EDGES.schema),
-        "clusters": pa.Table.from_pylist(clusters, CLUSTERS.schema),
-        "networks": pa.Table.from_pylist(networks, NETWORKS.schema),
-        "scores": pa.table(
-            {
-                "account_id": ids,
-                "target": ["coordinated"] * accounts,
-                "score": [0.5] * accounts,
-                "baseline": [0.4] * accounts,
-            }
-        ),
-        "measures": pa.Table.from_pylist(
-            [{"account_id": i, "degree": 2, "component": "a0"} for i in ids], MEASURES.schema
-        ),
-    }
-    assert tables["scores"].column_names == SCORES.columns
-    runs = RunStore(folder / "runs")
-    building = runs.begin({"tag": tag})
-    for name, table in tables.items():
-        building.write(name, table)
-    return building.finish(None, {})
 
 
 @pytest.fixture
