@@ -21,12 +21,16 @@ with warnings.catch_warnings():
 
 @dataclass(frozen=True)
 class SageConfig:
-    """Shape of the model: `inputs` columns, `hidden` units, `layers` SAGE layers, dropout rate."""
+    """Shape of the model: `inputs` columns, `hidden` units, `layers` SAGE layers, rates of dropout.
+
+    `dropout` is of units; `blur` is dropout on the input columns: no network is to be known by one column.
+    """
 
     inputs: int
     hidden: int = 64
     layers: int = 2
     dropout: float = 0.3
+    blur: float = 0.3
 
     def as_dict(self) -> dict[str, Any]:
         """For a checkpoint's header."""
@@ -78,6 +82,7 @@ class GraphSAGE(nn.Module):
     def __init__(self, config: SageConfig) -> None:
         super().__init__()
         hidden = config.hidden
+        self.blur = nn.Dropout(config.blur)
         self.encoder = nn.Linear(config.inputs, hidden)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(config.layers))
         self.layers = nn.ModuleList(CachedSAGEConv(hidden, hidden) for _ in range(config.layers))
@@ -87,7 +92,7 @@ class GraphSAGE(nn.Module):
 
     def forward(self, x: Tensor, adjacency: Adjacency) -> Tensor:
         """[accounts, inputs] -> logits [accounts]."""
-        h = self.dropout(self.encoder(x).relu())  # [accounts, hidden]
+        h = self.dropout(self.encoder(self.blur(x)).relu())  # [accounts, hidden]
         for norm, layer in zip(self.norms, self.layers, strict=True):
             h = h + self.dropout(layer(norm(h), adjacency).relu())
         logits: Tensor = self.head(self.last_norm(h)).squeeze(-1)

@@ -108,8 +108,7 @@ def _train_sage(
     train = torch.from_numpy(np.flatnonzero(parts == TRAIN))
     held = np.flatnonzero(parts == VALIDATION)
     y = torch.from_numpy(labels.y.astype(np.float32))
-    ones = y[train].sum()
-    class_weight = (len(train) - ones) / ones
+    weight = torch.from_numpy(loss_weights(labels, parts).astype(np.float32))[train]
     best, best_epoch, best_state = -1.0, 0, {}
     with deterministic(seed):
         net = GraphSAGE(config)
@@ -117,7 +116,7 @@ def _train_sage(
         for epoch in range(1, EPOCHS + 1):
             net.train()
             optimiser.zero_grad()
-            loss = binary_cross_entropy_with_logits(net(x, adjacency)[train], y[train], pos_weight=class_weight)
+            loss = binary_cross_entropy_with_logits(net(x, adjacency)[train], y[train], weight, reduction="sum")
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             net.eval()
@@ -131,6 +130,21 @@ def _train_sage(
             if epoch - best_epoch >= PATIENCE:
                 break
     return best_state, best_epoch, epoch
+
+
+def loss_weights(labels: Labels, parts: Parts) -> Floats:
+    """Weights of the training accounts, [accounts], half of the whole on either class.
+
+    A cluster's accounts share a weight that grows with the square root of their number, so that the
+    largest network does not make the model its portrait.
+    """
+    train = parts == TRAIN
+    _, group, size = np.unique(labels.group[train], return_inverse=True, return_counts=True)
+    share = 1 / np.sqrt(size[group])
+    ones = labels.y[train] == 1
+    weight = np.zeros(len(parts))
+    weight[train] = np.where(ones, share / share[ones].sum(), share / share[~ones].sum()) / 2
+    return weight
 
 
 def sage_logits(config: SageConfig, state: State, blocks: Matrix, adjacency: Adjacency) -> Floats:

@@ -6,9 +6,10 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from gnn.baseline import flatten, grow_forest
+from gnn.labels import Labels
 from gnn.model import Adjacency, CachedSAGEConv, GraphSAGE, SageConfig
 from gnn.neighbours import mean_over
-from gnn.train import deterministic
+from gnn.train import deterministic, loss_weights
 
 
 def random_graph(size: int, links: int, seed: int) -> tuple[sparse.csr_matrix, torch.Tensor]:
@@ -70,3 +71,13 @@ def test_deterministic_leaves_torch_as_it_was() -> None:
         torch.testing.assert_close(torch.rand(3), first, rtol=0, atol=0)
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before[:2]
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_weights_halve_between_classes_and_grow_with_the_root_of_a_network() -> None:
+    y = np.array([1] * 5 + [0, 0, 0, 1], dtype=np.int8)
+    group = np.array([50, 50, 50, 50, 0, 1, 2, 3, 4])
+    labels = Labels("ai_hosted", y, np.ones(9), group, np.zeros(9, dtype=np.int64))
+    weight = loss_weights(labels, np.array([0] * 8 + [2], dtype=np.int8))
+    assert weight[8] == 0, "not a training account"
+    np.testing.assert_allclose([weight[y == 1].sum(), weight[y == 0].sum()], 0.5)
+    np.testing.assert_allclose(weight[:4].sum() / weight[4], 2)
