@@ -202,6 +202,7 @@ def served(engine: Engine, *, carry_out: bool = True) -> Iterator[People]:
     """The application behind a real HTTP server, in a thread of this process."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()
     server = uvicorn.Server(uvicorn.Config(create_app(engine, carry_out=carry_out), log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

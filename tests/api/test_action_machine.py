@@ -237,7 +237,7 @@ def test_actions_in_any_order(engine_name: str, new_store: Callable[[], str], tm
         {"make_store": staticmethod(new_store), "platform": platform, "runs": runs, "reached": reached},
     )
     few = settings(
-        max_examples=12 if engine_name == "sqlite" else 5,
+        max_examples=9 if engine_name == "sqlite" else 5,
         stateful_step_count=30,
         deadline=None,
         phases=[Phase.generate],

@@ -81,6 +81,9 @@ class Keys:
         return self.callers[name]
 
 
+@pytest.mark.parametrize(
+    "engine_name", ["sqlite"]
+)  # on PostgreSQL: test_execution's killed workers, over processes too
 def test_from_a_run_to_a_reversed_action(
     platform: Platform, environment: dict[str, str], engine: Engine, said: Callable[..., str]
 ) -> None:
