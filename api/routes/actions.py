@@ -9,12 +9,13 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Connection, select
 
 from api import actions
+from api.answers import ActionDetail, ActionOut, ActionPage
 from api.auth import Caller
 from api.clock import iso
 from api.idempotency import Answer
 from api.problems import RESPONSES
 from api.routes.access import Cursor, IdempotencyKey, Limit, Store, caller_with, change, id_in_path, text_cursor
-from api.schemas import ActionDetail, ActionOut, ActionPage, Approval, Because, Proposal
+from api.schemas import Approval, Because, Proposal
 from api.store import reading
 from api.tables import network_actions, penalties, targets
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 
 from api import audit, networks, verdicts
+from api.answers import History, NetworkDetail, NetworkPage
 from api.auth import Caller
 from api.clock import now as clock
 from api.problems import RESPONSES
 from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number, text_cursor
-from api.schemas import History, NetworkDetail, NetworkPage
 from api.store import reading, writing
 
 router = APIRouter(tags=["networks"], responses=RESPONSES)

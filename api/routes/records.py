@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import select
 
 from api import networks, outbox
+from api.answers import AuditPage, FeedPage, Health
 from api.auth import Caller
 from api.problems import RESPONSES
 from api.routes.access import Cursor, Limit, Store, caller_with, number
-from api.schemas import AuditPage, FeedPage, Health
 from api.store import reading
 from api.tables import audit
 from graph.errors import UnavailableError

@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Connection, select
 
 from api import actions, reviews
+from api.answers import QueuePage, ReviewOut
 from api.auth import Caller
 from api.idempotency import Answer
 from api.problems import RESPONSES
 from api.routes.access import IdempotencyKey, Limit, Store, caller_with, change
-from api.schemas import NewReview, QueuePage, ReviewOut
+from api.schemas import NewReview
 from api.store import reading
 from api.tables import review_queue
 from graph.errors import ConflictError, DeniedError, InputError

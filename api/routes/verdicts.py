@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 
 from api import verdicts
+from api.answers import AccountVerdict, Batch, History
 from api.auth import Caller
 from api.clock import now as clock
 from api.problems import RESPONSES
 from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number
-from api.schemas import AccountVerdict, Batch, BatchGet, History
+from api.schemas import BatchGet
 from api.store import reading
 
 router = APIRouter(tags=["verdicts"], responses=RESPONSES)

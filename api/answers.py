@@ -1,0 +1,249 @@
+"""What callers are answered: the shapes of every response."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Penalty(BaseModel):
+    """What is in force against an account."""
+
+    tier: str
+    expires_at: str | None
+
+
+class Score(BaseModel):
+    """A calibrated probability, and of what."""
+
+    value: float
+    target: str | None
+
+
+class ReasonOut(BaseModel):
+    """One sentence of why."""
+
+    code: str
+    family: str | None
+    text: str
+
+
+class VerdictVersion(BaseModel):
+    """One version of a verdict."""
+
+    version: int
+    tier: str
+    reasons: list[ReasonOut]
+    families: list[str]
+    protections: list[str]
+    network_id: str | None
+    score: Score | None
+    run_id: str
+    policy_version: str
+    policy_sha256: str
+    cause: str
+    created_at: str
+
+
+class CurrentVerdict(VerdictVersion):
+    """The newest version, with when it was last confirmed and when it expires."""
+
+    expired: bool
+    judged_at: str | None
+    expires_at: str | None
+
+
+class AccountVerdict(BaseModel):
+    """An account's present tier (`none` where the verdict expired), its verdict and the penalty in force."""
+
+    account_id: str
+    known: bool
+    tier: str
+    verdict: CurrentVerdict | None
+    penalty: Penalty
+
+
+class Batch(BaseModel):
+    """One answer per id asked for, in the order asked."""
+
+    verdicts: list[AccountVerdict]
+
+
+class History(BaseModel):
+    """Verdict versions, newest first."""
+
+    versions: list[VerdictVersion]
+    next_cursor: str | None
+
+
+class NetworkSummary(BaseModel):
+    """A network of the current publication."""
+
+    network_id: str
+    title: str | None
+    tier: str
+    size: int
+    density: float | None
+    stability: float | None
+    objects: int | None
+    days: int | None
+    channels: list[str]
+    change: str | None
+    first_at: str | None
+    last_at: str | None
+    run_id: str
+    policy_version: str
+    published_at: str
+
+
+class NetworkPage(BaseModel):
+    """A page of networks."""
+
+    networks: list[NetworkSummary]
+    next_cursor: str | None
+
+
+class MemberOut(BaseModel):
+    """A member of a network; `tier` is the account's own."""
+
+    account_id: str
+    role: str
+    stability: float | None
+    tier: str
+
+
+class Act(BaseModel):
+    """Two members acting on one object: a piece of evidence."""
+
+    account_a: str
+    account_b: str
+    channel: str
+    object_id: str
+    private: bool
+    a_at: str
+    b_at: str
+    object_accounts: int | None
+    text: str
+
+
+class NetworkDetail(NetworkSummary):
+    """A network with a page of its members and its most telling evidence."""
+
+    reasons: list[ReasonOut]
+    members: list[MemberOut]
+    next_cursor: str | None
+    evidence: list[Act]
+
+
+class SampleOut(BaseModel):
+    """Accounts to be reviewed before approval, and how that stands."""
+
+    accounts: list[str]
+    reviewed: int
+    agreeing: int
+    needed: int
+    passed: bool
+
+
+class ActionOut(BaseModel):
+    """A network action."""
+
+    action_id: str
+    network_id: str
+    action: str
+    reason: str
+    state: str
+    note: str | None
+    proposer: str
+    proposed_at: str
+    updated_at: str
+    digest: str | None
+    counts: dict[str, int] | None
+    targets_by_state: dict[str, int]
+    approvals: list[str]
+    approvals_needed: int
+    sample: SampleOut | None
+
+
+class TargetOut(BaseModel):
+    """An account an action meant; `guard` says why it is left out."""
+
+    account_id: str
+    tier: str
+    prior: str
+    guard: str | None
+    state: str
+    penalty_id: str | None
+    notice_id: str | None
+
+
+class ActionDetail(ActionOut):
+    """An action with a page of its targets."""
+
+    targets: list[TargetOut]
+    next_cursor: str | None
+
+
+class ActionPage(BaseModel):
+    """A page of actions, newest first."""
+
+    actions: list[ActionOut]
+    next_cursor: str | None
+
+
+class ReviewOut(BaseModel):
+    """A recorded review, and the account's tier after it (null before the first publication)."""
+
+    review_id: str
+    account_id: str
+    decision: str
+    tier: str | None
+
+
+class QueueItem(BaseModel):
+    """An account somebody should look at."""
+
+    account_id: str
+    priority: float
+    reason: str
+
+
+class QueuePage(BaseModel):
+    """The review queue, most wanted first."""
+
+    items: list[QueueItem]
+
+
+class FeedPage(BaseModel):
+    """Enforcement events in order. Ask again with `next_cursor`; it is given even where nothing is new."""
+
+    events: list[dict[str, Any]]
+    next_cursor: str
+
+
+class AuditRow(BaseModel):
+    """One row of the audit log."""
+
+    seq: int
+    at: int
+    actor: str
+    event: str
+    subject: str
+    detail: dict[str, Any]
+    previous: str
+    hash: str
+
+
+class AuditPage(BaseModel):
+    """Audit rows in order."""
+
+    rows: list[AuditRow]
+    next_cursor: str | None
+
+
+class Health(BaseModel):
+    """Whether the service lives, or is ready."""
+
+    status: str
+    run_id: str | None = None
