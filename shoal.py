@@ -37,8 +37,8 @@ MOUNTED = {
     "worker": "api",
 }
 BROWSE = """Where to look in Neo4j Browser: `shoal up --dir {folder}` prints its address and user. Then, for instance:
-  MATCH (r:Run {{current: true}})<-[:FOUND_IN]-(c:Cluster)<-[m:MEMBER_OF]-(a:Account) RETURN c, m, a LIMIT 200
-  MATCH p = (:Account)-[:COORDINATED_WITH]-(:Account) RETURN p LIMIT 200"""
+  MATCH (v:View) MATCH p = (:Run {{view: v.number}})<-[:FOUND_IN]-(:Cluster)<-[:MEMBER_OF]-(:Account) RETURN p LIMIT 200
+  MATCH (v:View) MATCH p = (:Account)-[:COORDINATED_WITH {{view: v.number}}]-(:Account) RETURN p LIMIT 200"""
 
 
 class Mounted(click.Group):

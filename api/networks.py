@@ -10,9 +10,8 @@ from api.clock import iso
 from api.policy import TIERS, rank
 from api.tables import accounts, evidence, members, networks, publications, verdicts
 from graph.errors import NothingFoundError
-from graph.model import PRIVATE_KINDS
+from graph.model import is_private
 
-PRIVATE_OBJECTS = ("group:", "message:")
 REDACTED = "(private)"
 
 
@@ -113,11 +112,6 @@ def _evidence(tx: Connection, publication_id: int, network_id: str, private: boo
     here = (evidence.c.publication_id == publication_id) & (evidence.c.network_id == network_id)
     rows = tx.execute(select(evidence).where(here).order_by(evidence.c.position)).mappings()
     return [_act(row, private) for row in rows]
-
-
-def is_private(channel: str, object_id: str) -> bool:
-    """Whether an act was on private ground: messages and group chats, and texts that came from them."""
-    return channel in PRIVATE_KINDS or object_id.startswith(PRIVATE_OBJECTS)
 
 
 def _act(row: Any, private: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ KINDS = (
     "view",
 )
 PRIVATE_KINDS = ("message", "group_message")
+PRIVATE_MARK = "private-"  # begins the value of an object that stands for something in a private text
 LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
 LABEL_SOURCES = ("platform", "review", "report")
 
@@ -209,6 +210,13 @@ SUGGESTIONS = _table(
     ("priority", _F, "higher first"),
     ("reason", _S, "why"),
 )
+
+
+def is_private(channel: str, object_id: str) -> bool:
+    """Whether an object is a private recipient, a group chat, or a link, hashtag or template of a private text."""
+    kind, _, value = object_id.partition(":")
+    return channel in PRIVATE_KINDS or kind == "group" or value.startswith(PRIVATE_MARK)
+
 
 LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, ACTIONS)}
 RUN_TABLES = {t.name: t for t in (EDGES, CLUSTERS, NETWORKS, EVIDENCE, BEHAVIOUR, MEASURES, SCORES, SUGGESTIONS)}

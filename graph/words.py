@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graph.model import PRIVATE_KINDS, SECOND
+from graph.model import SECOND, is_private
 
-GROUP = "group"  # kind of a group chat in an object id
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("since", "until")
 
@@ -27,13 +26,13 @@ def shown(value: object, cut: int = 48) -> str:
 
 
 def shown_object(channel: str, object_id: str) -> str:
-    """An object's id; recipients of private messages and group chats are never named."""
-    kind, _, _ = object_id.partition(":")
-    if kind == GROUP:
+    """An object's id; nothing of private messages and group chats is ever named."""
+    if not is_private(channel, object_id):
+        return shown(object_id)
+    kind = object_id.partition(":")[0]
+    if kind == "group":
         return "a private group chat (not shown)"
-    if channel in PRIVATE_KINDS and kind != "template":
-        return "a private recipient (not shown)"
-    return shown(object_id)
+    return "a private recipient (not shown)" if kind == "account" else f"a private {kind} (not shown)"
 
 
 def number(value: int) -> str:

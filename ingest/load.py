@@ -196,9 +196,12 @@ def _write_tables(connection: Any, workspace: Workspace, staging: Path, table: s
     keys = ", ".join(f'"{c}"' for c in LOG_TABLES[table].key)
     if table == "interactions":
         private = ", ".join(f"'{k}'" for k in PRIVATE_KINDS)
-        hidden = f"(SELECT * REPLACE (CASE WHEN kind IN ({private}) THEN NULL ELSE text END AS text) FROM {good})"
+        dropped = ", ".join(
+            f"CASE WHEN kind IN ({private}) THEN NULL ELSE {c} END AS {c}" for c in ("text", "urls", "hashtags")
+        )
+        hidden = f"(SELECT * REPLACE ({dropped}) FROM {good})"
         _copy(connection, f"SELECT {columns} FROM {hidden} ORDER BY {order}{keys}", staging / "interactions.parquet")
-        actions = actions_sql(good, good)
+        actions = actions_sql(good)
         _copy(connection, actions, staging / "actions.parquet", key=workspace.secret("templates"))
     else:
         source = (

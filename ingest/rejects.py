@@ -38,7 +38,7 @@ def _shown(name: str, *, private: bool) -> str:
     """SQL of one field of the record."""
     key, column = name.replace("'", "''"), name.replace('"', '""')
     value = f'left(raw."{column}"::VARCHAR, {KEPT_CHARS})'
-    if name == "text" and private:
+    if name in ("text", "urls", "hashtags") and private:
         kinds = ", ".join(f"'{k}'" for k in PRIVATE_KINDS)
         value = f"CASE WHEN raw.kind IN ({kinds}) THEN NULL ELSE {value} END"
     return f"'{key}': {value}"

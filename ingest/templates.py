@@ -7,6 +7,8 @@ form has no template: short stock comments coincide by themselves.
 
 from __future__ import annotations
 
+from graph.model import PRIVATE_MARK
+
 MIN_BYTES = 24  # of UTF-8: 24 Latin letters, 8 Chinese characters
 
 
@@ -16,14 +18,18 @@ def normal_form(column: str) -> str:
     return f"regexp_replace({lower}, '[^\\p{{L}}0]+', '', 'g')"
 
 
-def template_id(column: str, key: str) -> str:
-    """SQL of the template id of a text column, null for texts without one.
+def hidden(value: str) -> str:
+    """SQL of a private value's stand-in: equal for equal values, and not to be guessed without $key.
 
-    `key` is SQL of a secret for private text (so that nobody can test guesses of a message against the
-    log), and of an empty string for public text. Nested, so that knowing one id helps with no other.
+    Nested, so that knowing one stand-in helps with no other.
     """
+    return f"'{PRIVATE_MARK}' || left(sha256($key || sha256($key || {value})), 24)"
+
+
+def template_id(column: str, private: str) -> str:
+    """SQL of the template id of a text column, null for texts without one; keyed where the SQL `private` holds."""
     normal = normal_form(column)
     return (
-        f"CASE WHEN octet_length(encode({normal})) >= {MIN_BYTES} "
-        f"THEN left(sha256({key} || sha256({key} || {normal})), 24) END"
+        f"CASE WHEN octet_length(encode({normal})) < {MIN_BYTES} THEN NULL "
+        f"WHEN {private} THEN {hidden(normal)} ELSE left(sha256({normal}), 24) END"
     )

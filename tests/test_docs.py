@@ -172,7 +172,6 @@ def test_every_dependency_of_the_product_is_imported() -> None:
     present |= {
         "neo4j-rust-ext",  # makes the driver faster by being there
         "psycopg",  # SQLAlchemy imports it by the URL
-        "matplotlib",  # the report draws its own SVG: goes with the next lock (docs/decisions/0007)
     }
     assert {name for name, extra in direct().items() if extra != "dev"} - present == set()
 

@@ -165,13 +165,27 @@ def test_rows_without_an_id_get_one_by_content_and_occurrence(workspace: Workspa
 def test_private_text_is_not_stored_but_its_template_is(workspace: Workspace, tmp_path: Path) -> None:
     secret = "Meet me at the old harbour at 9, bring the blue folder"
     rows = [
-        {**GOOD, "event_id": f"e{i}", "account_id": f"a{i}", "kind": "message", "target_id": f"r{i}", "text": text}
+        {
+            **GOOD,
+            "event_id": f"e{i}",
+            "account_id": f"a{i}",
+            "kind": "message",
+            "target_id": f"r{i}",
+            "text": text,
+            "urls": ["https://harbour.example/x"],
+            "hashtags": ["harbour"],
+        }
         for i, text in enumerate([secret, secret.replace("9", "10") + "!!", "short"])
     ]
     rows.append({**rows[0], "event_id": "bad", "at": "never"})
     done = ingest(workspace, write_jsonl(tmp_path / "i.jsonl", *rows), now=NOW)
     templates = logged(workspace, "SELECT DISTINCT object_id FROM actions WHERE channel = 'template'")
     assert len(templates) == 1  # both long texts are one template, the short one has none
+    assert logged(workspace, "SELECT DISTINCT channel FROM actions WHERE object_id LIKE '%:private-%' ORDER BY 1") == [
+        ("hashtag",),
+        ("template",),
+        ("url",),
+    ]
     everything = b"".join(p.read_bytes() for p in workspace.root.rglob("*") if p.is_file())
     assert b"harbour" not in everything
     assert logged(workspace, "SELECT DISTINCT text FROM interactions") == [(None,)]
