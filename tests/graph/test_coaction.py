@@ -18,6 +18,9 @@ from graph.errors import InputError
 W, H = 10, 40
 Event = tuple[str, str, str, int, str]  # account, channel, object, at, event_id
 
+# registration client and device; with five accounts at most, no client is rare, but a device always tells
+TRAITS = {"a": ("web", "d1"), "b": ("web", "d1"), "c": ("app", None), "ä": (None, "d1")}
+
 events = st.lists(
     st.tuples(
         st.sampled_from(["a", "b", "c", "ä", "猫"]),
@@ -34,8 +37,11 @@ def connect(rows: list[Event]) -> duckdb.DuckDBPyConnection:
     connection.execute(
         'CREATE TABLE actions (account_id VARCHAR, channel VARCHAR, object_id VARCHAR, "at" BIGINT, event_id VARCHAR)'
     )
+    connection.execute("CREATE TABLE accounts (account_id VARCHAR, registration_client VARCHAR, device_id VARCHAR)")
     if rows:
         connection.executemany("INSERT INTO actions VALUES (?, ?, ?, ?, ?)", rows)
+    for account, (client, device) in TRAITS.items():
+        connection.execute("INSERT INTO accounts VALUES (?, ?, ?)", [account, client, device])
     return connection
 
 
@@ -52,7 +58,7 @@ def event_pairs(rows: list[Event], gap: int) -> dict[tuple[str, str, str], list[
 def counted(rows: list[Event], least: int) -> tuple[coaction.Coactions, list[str], list[tuple[str, str]], object]:
     connection = connect(rows)
     coaction.prepare(connection, 0, 1000)
-    config = coaction.CoactionConfig(W, H, least)
+    config = coaction.CoactionConfig(W, H, (1.0,), least)
     found = coaction.count(connection, config)
     objects = connection.execute("SELECT channel, object_id FROM object_ids ORDER BY o").fetchall()
     return found, list(coaction.account_names(connection)), objects, connection
@@ -65,9 +71,12 @@ def test_candidates_and_meetings_are_those_of_the_definition(rows: list[Event], 
     met, near = event_pairs(rows, W), event_pairs(rows, H)
     expected = {k for k, pairs in met.items() if len({o for o, *_ in pairs}) >= least}
     got = {(names[c.a], names[c.z], c.channel): c.pair for c in found.candidates.itertuples()}
+    meetings = found.scales[0].meetings
+    for c in found.candidates.itertuples():
+        assert c.kin == ({names[c.a], names[c.z]} <= {"a", "b", "ä"})
     assert set(got) == expected
     for key, pair in got.items():
-        rows_of = found.meetings[found.meetings["pair"] == pair]
+        rows_of = meetings[meetings["pair"] == pair]
         counts = {(objects[r.o][1]): (r.near, r.met) for r in rows_of.itertuples()}
         assert counts == {
             o: (sum(p[0] == o for p in near[key]), sum(p[0] == o for p in met[key])) for o in {p[0] for p in near[key]}
@@ -78,7 +87,7 @@ def test_candidates_and_meetings_are_those_of_the_definition(rows: list[Event], 
 @given(events, st.sets(st.sampled_from(["a", "b", "c", "ä", "猫"])))
 def test_crowds_count_every_pair_of_two_unsuspected_accounts(rows: list[Event], suspected: set[str]) -> None:
     found, names, objects, _ = counted(rows, 1)
-    crowds = found.crowds(np.array([n in suspected for n in names], dtype=bool)).set_index("o")
+    crowds = found.scales[0].crowds(np.array([n in suspected for n in names], dtype=bool)).set_index("o")
     for o, (channel, name) in enumerate(objects):
         on = [e for e in rows if e[1:3] == (channel, name) and e[0] not in suspected]
         gaps = [abs(x[3] - y[3]) for x, y in combinations(on, 2) if x[0] != y[0]]
@@ -91,9 +100,13 @@ def test_crowds_count_every_pair_of_two_unsuspected_accounts(rows: list[Event], 
 def test_pairs_tested_are_those_that_pass_the_filter(rows: list[Event], least: int) -> None:
     found, *_ = counted(rows, least)
     passing = {k for k, pairs in event_pairs(rows, H).items() if len({o for o, *_ in pairs}) >= least}
-    assert found.pairs_tested.get("all", 0) == len({k[:2] for k in passing})
-    for channel in ("like", "url"):
-        assert found.pairs_tested.get(channel, 0) == sum(k[2] == channel for k in passing)
+    pairs = {k[:2] for k in passing}
+    kin = {p for p in pairs if set(p) <= {"a", "b", "ä"}}
+    assert found.pairs_tested == {"strangers": len(pairs - kin), "kin": len(kin)}
+    numbers = {name: i for i, name in enumerate(sorted({r[0] for r in rows}, key=lambda n: n.encode()))}
+    candidates = sorted({(c.a, c.z) for c in found.candidates.itertuples()})
+    tests = {(numbers[a], numbers[z]): sum(k[:2] == (a, z) for k in passing) for a, z in pairs}
+    assert found.channels.tolist() == [tests[c] for c in candidates]
 
 
 @settings(max_examples=40, deadline=None)
@@ -101,7 +114,7 @@ def test_pairs_tested_are_those_that_pass_the_filter(rows: list[Event], least: i
 def test_edge_counts_are_those_of_the_definition(rows: list[Event]) -> None:
     found, names, _, connection = counted(rows, 1)
     kept = found.candidates[["a", "z"]].drop_duplicates()
-    edges = coaction.edge_counts(connection, kept, coaction.CoactionConfig(W, H, 1))  # type: ignore[arg-type]
+    edges = coaction.edge_counts(connection, kept, coaction.CoactionConfig(W, H, (1.0,), 1))  # type: ignore[arg-type]
     met = event_pairs(rows, W)
     together: dict[tuple[str, str], list[tuple[str, Event, Event]]] = defaultdict(list)
     for (a, z, _), pairs in met.items():
@@ -124,7 +137,9 @@ def test_one_interaction_seen_on_several_channels_counts_once_in_all() -> None:
     ]
     connection = connect(rows)
     coaction.prepare(connection, 0, 100)
-    edges = coaction.edge_counts(connection, pd.DataFrame({"a": [0], "z": [1]}), coaction.CoactionConfig(W, H, 1))
+    edges = coaction.edge_counts(
+        connection, pd.DataFrame({"a": [0], "z": [1]}), coaction.CoactionConfig(W, H, (1.0,), 1)
+    )
     assert edges.set_index("channel")["co_actions"].to_dict() == {"all": 1, "comment": 1, "template": 1, "url": 1}
     assert edges.set_index("channel").loc["all", "objects"] == 3
 
@@ -135,9 +150,9 @@ def test_the_order_of_rows_changes_nothing() -> None:
     one, *_ = counted(rows, 2)
     two, *_ = counted(rows[::-1], 2)
     pd.testing.assert_frame_equal(one.candidates, two.candidates)
-    pd.testing.assert_frame_equal(one.meetings, two.meetings)
+    pd.testing.assert_frame_equal(one.scales[0].meetings, two.scales[0].meetings)
     nobody = np.zeros(one.accounts, dtype=bool)
-    pd.testing.assert_frame_equal(one.crowds(nobody), two.crowds(nobody))
+    pd.testing.assert_frame_equal(one.scales[0].crowds(nobody), two.scales[0].crowds(nobody))
 
 
 @pytest.mark.parametrize(("window", "horizon"), [(0, 100), (-5, 100), (90_000_000_000, 10**12), (10, 15)])
@@ -148,4 +163,4 @@ def test_windows_that_mean_nothing_are_refused(window: int, horizon: int) -> Non
 
 def test_no_events_at_all_is_an_empty_valid_answer() -> None:
     found, names, objects, _ = counted([], 1)
-    assert (len(found.candidates), names, objects, found.pairs_tested) == (0, [], [], {"all": 0})
+    assert (len(found.candidates), names, objects, found.pairs_tested) == (0, [], [], {"strangers": 0, "kin": 0})

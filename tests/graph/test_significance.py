@@ -24,6 +24,31 @@ def test_q_values_are_scipys_with_the_untested_as_ones(p: list[float], more: int
     np.testing.assert_allclose(significance.q_values(values, len(padded)), expected, atol=1e-12)
 
 
+def test_a_farm_lets_in_chance_edges_by_its_accounts_not_by_its_pairs() -> None:
+    a, z = np.triu_indices(200, 1)  # all pairs of 200 accounts, certain; then pairs of others, doubtful
+    p = np.concatenate([np.full(len(a), 1e-12), np.full(50, 5e-4)])
+    a, z = np.concatenate([a, 1000 + np.arange(50)]), np.concatenate([z, 2000 + np.arange(50)])
+    by_pairs = significance.q_values(p, 100_000)
+    by_accounts = significance.q_values(p, 100_000, a, z)
+    assert (by_pairs <= 0.01).all()
+    assert (by_accounts <= 0.01).sum() == 200 * 199 // 2
+    assert (by_accounts >= by_pairs).all()
+
+
+def test_a_cluster_needs_evidence_of_its_own() -> None:
+    edges = pd.DataFrame(
+        {
+            "cluster": ["strong"] * 3 + ["weak"] * 3 + ["kin"] * 3,
+            "kin": [False] * 6 + [True] * 3,
+            "p_value": [1e-8] * 3 + [1e-4] * 3 + [1e-4] * 3,
+        }
+    )
+    p = significance.clusters(edges, {"strangers": 100_000, "kin": 500})
+    assert p["strong"] < 0.01
+    assert p["weak"] > 0.5
+    assert p["kin"] < 0.05
+
+
 def platform(seed: int, *, bots: int = 0, joint: int = 12, jitter: float = 20.0, burst: bool = False) -> pa.Table:
     """Organic likes of popular notes with a daily rhythm; optionally bots, and a burst of breaking news."""
     rng = np.random.default_rng(seed)
@@ -59,6 +84,7 @@ def platform(seed: int, *, bots: int = 0, joint: int = 12, jitter: float = 20.0,
 def edges(actions: pa.Table) -> pd.DataFrame:
     connection = duckdb.connect()
     connection.register("actions", actions)
+    connection.execute("CREATE TABLE accounts (account_id VARCHAR, registration_client VARCHAR, device_id VARCHAR)")
     coaction.prepare(connection, 0, 100 * DAY)
     tested = significance.test(coaction.count(connection, coaction.CoactionConfig()), 0.01)
     names = coaction.account_names(connection)
