@@ -100,6 +100,7 @@ def demo(accounts: int, seed: int, folder: Path, *, keep: bool) -> None:
     """The main job on a simulated platform: find its networks, ban one through HTTP, and take it back."""
     from graph.background import stop
     from graph.embedded import stop as stop_neo4j
+    from graph.truth import compare
     from graph.workspace import Workspace
     from ingest.simulate import STEPS, simulate
 
@@ -113,7 +114,7 @@ def demo(accounts: int, seed: int, folder: Path, *, keep: bool) -> None:
             done = _detect_and_score(workspace, None, None, _default_config(), keep=True)
             _publish(workspace, done)
         _report(workspace, done)
-        _compare(done, source / "truth")
+        click.echo(str(compare(done, source / "truth")))
         _start_api(workspace)
         _act(workspace, source / "truth")
         click.echo(f"\n{BROWSE.format(folder=workspace.root)}")
@@ -123,8 +124,7 @@ def demo(accounts: int, seed: int, folder: Path, *, keep: bool) -> None:
         if not keep:
             for name in ("worker", "serve"):
                 stop(workspace, name)
-            with progress("stopping Neo4j"):
-                stop_neo4j(workspace)
+            stop_neo4j(workspace)
 
 
 @cli.command()
@@ -138,8 +138,7 @@ def up(folder: Path | None, *, api: bool) -> None:
 
     workspace = Workspace(folder or settings().dir)
     if settings().neo4j_uri is None:
-        with progress("starting Neo4j"):
-            start(workspace, settings())
+        start(workspace, settings())
     if api:
         _start_api(workspace)
     _status(workspace)
@@ -156,8 +155,7 @@ def down(folder: Path | None) -> None:
 
     workspace = Workspace(folder or settings().dir)
     stopped = [name for name in ("worker", "serve") if stop_program(workspace, name)]
-    with progress("stopping Neo4j"):
-        stopped += ["Neo4j"] if stop(workspace) else []
+    stopped += ["Neo4j"] if stop(workspace) else []
     click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
 
 
@@ -253,27 +251,16 @@ def _report(workspace: Workspace, done: Run) -> None:
     from graph.files import write_bytes
     from graph.report import render, render_text
 
+    looked = done.manifest["steps"]["detect"]
+    if 2 * looked["actions"] < looked["actions_in_log"]:
+        click.echo(
+            f"\nThe data window holds {looked['actions']:,} of the log's {looked['actions_in_log']:,} actions; "
+            "--since and --until choose another."
+        )
     page = workspace.reports / f"{done.run_id}.html"
     write_bytes(page, render(done).encode())
     click.echo(f"\n{render_text(done)}\nThe report with pictures: {page}")
     click.echo(f"To look around in Neo4j Browser: shoal up --dir {workspace.root}")
-
-
-def _compare(done: Run, truth: Path) -> None:
-    """Print the run against the simulator's truth, per network and per account. All of it is synthetic."""
-    from graph.truth import compare
-
-    found = compare(done, truth)
-    click.echo("Against the truth of the simulated platform (every figure synthetic):")
-    columns = ["network", "behaviour", "size", "targets", "jitter_s", "camouflage", "platform_facts"]
-    table = found.networks[[*columns, "found_members", "best_jaccard"]].sort_values(["size", "network"])
-    click.echo(table.to_string(index=False, float_format="{:.2f}".format))
-    for name, (value, low, high) in (("precision", found.precision), ("recall", found.recall)):
-        click.echo(f"  {name} of membership, per account: {value:.3f} (95% interval {low:.3f} to {high:.3f})")
-    others = found.members[found.members["class"] != "network"]["lookalike"].fillna("others").value_counts()
-    if len(others):
-        click.echo(f"  wrong members are: {', '.join(f'{n} {name}' for name, n in others.items())}")
-    click.echo(f"  networks found (Jaccard at least 0.5): {found.networks_found} of {len(found.networks)}")
 
 
 def _act(workspace: Workspace, truth: Path) -> None:

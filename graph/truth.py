@@ -47,6 +47,22 @@ class Comparison:
         """Planted networks with a cluster of at least FOUND overlap."""
         return int((self.networks["best_jaccard"] >= FOUND).sum())
 
+    def __str__(self) -> str:
+        """For a terminal: per network and per account. The figures are only as real as the platform."""
+        columns = ["network", "behaviour", "size", "targets", "jitter_s", "camouflage", "platform_facts"]
+        table = self.networks[[*columns, "found_members", "best_jaccard"]].sort_values(["size", "network"])
+        lines = [
+            "Against the truth of the simulated platform (every figure synthetic):",
+            table.to_string(index=False, float_format="{:.2f}".format),
+        ]
+        for name, (value, low, high) in (("precision", self.precision), ("recall", self.recall)):
+            lines.append(f"  {name} of membership, per account: {value:.3f} (95% interval {low:.3f} to {high:.3f})")
+        wrong = self.members[self.members["class"] != "network"]["lookalike"].fillna("other").value_counts()
+        if len(wrong):
+            lines.append(f"  wrong members are: {', '.join(f'{n} {name}' for name, n in wrong.items())}")
+        lines.append(f"  networks found (Jaccard at least {FOUND}): {self.networks_found} of {len(self.networks)}")
+        return "\n".join(lines)
+
 
 def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float, float]:
     """Proportion with its 95% interval (Wilson, JASA 1927): value, low, high. Without cases: 0, 0, 1."""

@@ -39,11 +39,15 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
 @click.option("--days", default=28, show_default=True, help="Length of the simulated time.")
 def simulate(target: Path, accounts: int, seed: int, days: int) -> None:
     """Write a labelled, synthetic platform to TARGET, in the native format; the truth goes to TARGET/truth."""
+    from ingest.simulate import STEPS
     from ingest.simulate import simulate as write
 
-    with progress("simulating a platform", total=None) as advance:
+    with progress("simulating a platform", STEPS) as advance:
         report = write(target, accounts, seed, days=days, advance=advance)
-    click.echo(f"{target}: {report}")
+    click.echo(
+        f"{target}: {report.interactions:,} interactions of {report.accounts:,} accounts, {report.networks} planted "
+        f"networks, {report.labels:,} labels (synthetic); the truth is in {target / 'truth'}"
+    )
 
 
 COMMANDS = {"ingest": ingest, "simulate": simulate}
