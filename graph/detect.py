@@ -139,7 +139,7 @@ def _edges(counts: pd.DataFrame, tested: significance.Tested, names: np.ndarray)
     columns = ["a", "z", "channel", "expected", "p_value", "q_value"]
     rows = counts.merge(significant[columns], on=["a", "z", "channel"], how="left")
     # a channel with too few objects for a test of its own says nothing by itself
-    rows = rows.fillna({"expected": np.nan, "p_value": 1.0, "q_value": 1.0})
+    rows = rows.fillna({"p_value": 1.0, "q_value": 1.0})
     rows["a_first_share"] = rows["a_first2"] / (2 * rows["co_actions"])
     rows["account_a"], rows["account_b"] = names[rows["a"]], names[rows["z"]]
     return EDGES.check(pa.Table.from_pandas(rows[EDGES.columns], preserve_index=False), "edges")

@@ -130,9 +130,9 @@ EDGES = _table(
     ("first_at", _I, "time of the first co-action, microseconds UTC"),
     ("last_at", _I, "time of the last co-action, microseconds UTC"),
     ("a_first_share", _F, "share of co-actions in which account_a acted first, a tie counting half"),
-    ("expected", _F, "objects with a co-action that chance explains"),
-    ("p_value", _F, "probability of at least this many under chance"),
-    ("q_value", _F, "p_value after Benjamini-Hochberg over all pairs of active accounts"),
+    ("expected", _F, "objects with a co-action that chance explains; null: too few objects to be tested"),
+    ("p_value", _F, "probability of at least this many under chance, all tests of the pair counted; 1 if not tested"),
+    ("q_value", _F, "false discovery rate at which the pair is an edge: step-up over all pairs tested (graph.significance)"),
 )
 CLUSTERS = _table(
     "clusters",
