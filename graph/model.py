@@ -132,7 +132,7 @@ EDGES = _table(
     ("a_first_share", _F, "share of co-actions in which account_a acted first, a tie counting half"),
     ("expected", _F, "objects with a co-action that chance explains; null: too few objects to be tested"),
     ("p_value", _F, "probability of at least this many under chance, all tests of the pair counted; 1 if not tested"),
-    ("q_value", _F, "false discovery rate at which the pair is an edge: step-up over all pairs tested (graph.significance)"),
+    ("q_value", _F, "false discovery rate from which the pair is an edge, over all pairs tested (graph.significance)"),
 )
 CLUSTERS = _table(
     "clusters",
