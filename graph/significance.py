@@ -1,10 +1,10 @@
 """Which co-actions are more than chance explains.
 
 The null is *temporal jitter* (Amarasingham et al., "Conditional modeling and the jitter method of spike
-resampling", J. Neurophysiology 2012), applied per object: given that two accounts acted on an object
-within an hour of one another, how likely is it that they did so within the window? Everything slower than
-an hour is thereby given and needs no model: popularity, interest topics, time zones, daily rhythm, the
-decay of a note's audience. What is left is the crowd's own haste on that object, which is measured:
+resampling", J. Neurophysiology 2012), applied per object: given that two accounts acted on an object within the
+horizon of one another (60 windows: one hour at the narrow scale, five at the wide one), how likely is it that they did
+so within the window? Everything slower is thereby given and needs no model: popularity, interest topics, time zones,
+daily rhythm, the decay of a note's audience. What is left is the crowd's own haste on that object, which is measured:
 
     rho_o = (met_o + alpha * rho) / (near_o + alpha)
 
@@ -22,12 +22,12 @@ For a pair with N objects within the horizon, of which k within the window, lamb
     p = P(Binomial(N, lambda / N) >= k),
 
 which is at least the exact Poisson-binomial tail for k >= lambda + 1 (Hoeffding, Ann. Math. Stat. 1956).
-Scales (narrow and wide windows) and the channels on which a pair acted on enough common objects within the horizon
-are fused by Bonferroni, valid under any dependence. The false discovery
-rate is controlled over all pairs of accounts that acted on enough common objects within the horizon; those without a
-co-action count as p = 1. Pairs that share a rare trait (*kin*: a device, a registration client that few have) are a
-stratum of their own (Sun, Craiu, Paterson & Bull, Genetic Epidemiology 2006): the trait was there before the actions,
-so it cannot make their p-values small by chance, but true networks are far more frequent among them.
+Scales and the channels on which a pair acted on enough common objects within the horizon are fused by Bonferroni, valid
+under any dependence. The false discovery rate is controlled over all pairs of accounts that acted on enough common
+objects within the horizon; those without a co-action count as p = 1. Pairs that share a rare trait (*kin*: a device, a
+registration client that few have) are a stratum of their own (Sun, Craiu, Paterson & Bull, Genetic Epidemiology 2006):
+the trait was there before the actions, so it cannot make their p-values small by chance, but true networks are far more
+frequent among them. docs/decisions/0005 tells what was tried.
 """
 
 from __future__ import annotations
