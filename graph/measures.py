@@ -25,6 +25,7 @@ from graph.store import GraphStore
 if TYPE_CHECKING:
     from graphdatascience import GraphDataScience
     from graphdatascience.graph.graph_object import Graph
+    from graphdatascience.query_runner.neo4j_query_runner import Neo4jQueryRunner
 
 NAME = "shoal-measures"
 PART = 10_000
@@ -102,7 +103,7 @@ def _projected(
     """The edges as a graph in GDS, gone again at the end; also what a crash left is cleared away."""
     from graphdatascience import GraphDataScience
 
-    gds = GraphDataScience(store.driver, arrow=False, show_progress=False)
+    gds = GraphDataScience(_impatient(store), arrow=False, show_progress=False)
     _clear(store, gds)
     try:
         for part, start in enumerate(range(0, len(a), PART)):
@@ -118,6 +119,17 @@ def _projected(
         yield gds, gds.graph.get(NAME)
     finally:
         _clear(store, gds)
+
+
+def _impatient(store: GraphStore) -> Neo4jQueryRunner:
+    """A query runner for the client that fails at once when the server is gone; by itself it waits ten minutes."""
+    from graphdatascience.query_runner.neo4j_query_runner import Neo4jQueryRunner
+
+    class Impatient(Neo4jQueryRunner):
+        def _verify_connectivity(self, database: str | None, retry_config: Any) -> None:  # noqa: ARG002 - theirs
+            store.driver.verify_connectivity()  # raises the driver's own error, which GraphStore's `connect` explains
+
+    return Impatient(store.driver, "bolt", auto_close=False, show_progress=False)
 
 
 def _clear(store: GraphStore, gds: GraphDataScience) -> None:
