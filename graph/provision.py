@@ -169,7 +169,10 @@ def _collect(waiting: dict[Future[None], Jar], advance: Callable[[float], None])
     while pending:
         done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
         for future in done:
-            future.result()
+            failed = future.exception()
+            if failed is not None:
+                failed.add_note(waiting[future].name)  # others may be missing too, but this one says why
+                raise failed
             advance(1)
 
 
@@ -177,11 +180,11 @@ def _explained(error: Exception, home: Path, jars: list[Jar], total: int, source
     host = urlsplit(source).hostname
     if isinstance(error, _DamagedError):
         return InputError(f"{error} (from {host}, twice). Fetch from another repository: set SHOAL_MAVEN_MIRROR.")
-    left = _missing(home, jars)
+    left, name = _missing(home, jars), error.__notes__[0]
     return UnavailableError(
-        f"Neo4j is not on this machine yet: {len(left)} of {total} jars are missing in {home}, first {left[0].name}. "
-        f"{host} gave: {error}. Connect once and run `shoal provision`, or set SHOAL_MAVEN_MIRROR to a repository "
-        "that this machine can reach. What was fetched is kept."
+        f"Neo4j is not on this machine yet: {len(left)} of {total} jars are missing in {home}. "
+        f"For {name}, {host} gave: {error}. Connect once and run `shoal provision`, or set SHOAL_MAVEN_MIRROR "
+        "to a repository that this machine can reach. What was fetched is kept."
     )
 
 
