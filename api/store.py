@@ -49,6 +49,16 @@ def open_store(folder: Path, url: str | None = None) -> Engine:
     raise InputError(f"the decision store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
 
 
+def open_configured(folder: Path) -> Engine:
+    """The engine of the decision store that the settings name, its schema brought up to date."""
+    from graph.settings import settings
+
+    url = settings().database_url
+    engine = open_store(folder, None if url is None else url.get_secret_value())
+    upgrade(engine)
+    return engine
+
+
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10)
 
