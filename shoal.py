@@ -232,17 +232,11 @@ def _detect_and_score(
 def _publish(workspace: Workspace, done: Run) -> None:
     from api.publish import publish
     from api.rules import load
-    from api.store import open_store, upgrade
+    from api.store import configured
     from graph.settings import settings
 
-    url = settings().database_url
-    engine = open_store(workspace.root, None if url is None else url.get_secret_value())
-    try:
-        upgrade(engine)
-        with progress("publishing"):
-            report = publish(done, workspace.log, engine, policy=load(settings().policy), actor="cli:run")
-    finally:
-        engine.dispose()
+    with configured(workspace.root) as engine, progress("publishing"):
+        report = publish(done, workspace.log, engine, policy=load(settings().policy), actor="cli:run")
     tiers = ", ".join(f"{count:,} {tier}" for tier, count in sorted(report.tiers.items()))
     click.echo(f"Published under policy {report.policy_version}: {tiers or 'no verdicts'}.")
 
@@ -266,16 +260,14 @@ def _report(workspace: Workspace, done: Run) -> None:
 def _act(workspace: Workspace, truth: Path) -> None:
     """Ban one network as several people would, through HTTP, and take it back."""
     from api.demo import act, people
-    from api.store import open_store
+    from api.store import configured
     from graph.background import find
 
     program = find(workspace, "serve")
     assert program is not None
     assert program.address is not None
-    engine = open_store(workspace.root)
-    with people(engine, program.address, truth) as who:
+    with configured(workspace.root) as engine, people(engine, program.address, truth) as who:
         act(who, click.echo)
-    engine.dispose()
 
 
 def _status(workspace: Workspace) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,19 +33,10 @@ def _folder(folder: Path | None) -> Path:
     return folder or settings().dir
 
 
-@contextmanager
-def _store(folder: Path | None) -> Iterator[Engine]:
-    """The decision store, its schema brought up to date; closed at the end."""
-    from api.store import open_store, upgrade
-    from graph.settings import settings
+def _store(folder: Path | None) -> AbstractContextManager[Engine]:
+    from api.store import configured
 
-    url = settings().database_url
-    engine = open_store(_folder(folder), None if url is None else url.get_secret_value())
-    try:
-        upgrade(engine)
-        yield engine
-    finally:
-        engine.dispose()
+    return configured(_folder(folder))
 
 
 def _workspace(folder: Path | None) -> Workspace:

@@ -49,14 +49,18 @@ def open_store(folder: Path, url: str | None = None) -> Engine:
     raise InputError(f"the decision store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
 
 
-def open_configured(folder: Path) -> Engine:
-    """The engine of the decision store that the settings name, its schema brought up to date."""
+@contextmanager
+def configured(folder: Path) -> Iterator[Engine]:
+    """The decision store that the settings name, its schema brought up to date; closed at the end."""
     from graph.settings import settings
 
     url = settings().database_url
     engine = open_store(folder, None if url is None else url.get_secret_value())
-    upgrade(engine)
-    return engine
+    try:
+        upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _sqlite(url: URL) -> Engine:
