@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from graph import signatures
 from graph.errors import InputError
 from graph.model import SECOND
 from graph.statements import sql
@@ -33,12 +34,16 @@ class CoactionConfig:
         scales: the test looks at these fractions of window and horizon, widest first: a wide window sees slow
             networks, a narrow one tells fast networks from a fast crowd.
         least_objects: pairs with co-actions on fewer objects of a channel can have no edge.
+        crowd: an action that more than so many actions of others surround (same object, within the window) is *hot*.
+            Pairs are not looked for among hot actions one by one; accounts that are in the same crowds at the same
+            moments are found by signature (graph.signatures). Whatever pair is looked at is counted on all its actions.
     """
 
     window: int = 300 * SECOND
     horizon: int = 5 * 3600 * SECOND
     scales: tuple[float, ...] = (1.0, 0.2)
     least_objects: int = 3
+    crowd: int = 200
 
     def __post_init__(self) -> None:
         """Refuse windows that mean nothing."""
@@ -46,6 +51,8 @@ class CoactionConfig:
             raise InputError(f"window: {self.window / SECOND} s; expected more than 0 and at most one day")
         if self.horizon < 2 * self.window:
             raise InputError("horizon: expected at least twice the window")
+        if self.crowd < 1:
+            raise InputError(f"crowd: {self.crowd}; expected at least 1")
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Coactions:
         channel_of: channel of each object, in order of o.
         accounts: how many accounts there are.
         pairs_tested: pairs of accounts that pass the activity filter, apart for strangers and kin.
+        hot: what was treated by signature: objects, actions, alike (pairs of accounts looked at because of it).
     """
 
     candidates: pd.DataFrame
@@ -83,6 +91,7 @@ class Coactions:
     channel_of: np.ndarray
     accounts: int
     pairs_tested: dict[str, int]
+    hot: dict[str, int]
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, since: int, until: int) -> None:
@@ -94,7 +103,9 @@ def prepare(connection: duckdb.DuckDBPyConnection, since: int, until: int) -> No
 
 def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coactions:
     """Find candidate pairs and count their meetings. Needs `prepare`."""
+    hot = _hot(connection, config)
     connection.execute(sql("candidates"), {"window": config.window, "least": config.least_objects})
+    connection.unregister("alike")
     return Coactions(
         candidates=connection.execute("SELECT pair, a, z, channel, kin FROM candidates ORDER BY pair").df(),
         channels=connection.execute(sql("channels"), {"horizon": config.horizon, "least": config.least_objects})
@@ -106,7 +117,20 @@ def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coac
         channel_of=connection.execute("SELECT channel FROM object_ids ORDER BY o").df()["channel"].to_numpy(),
         accounts=connection.execute("SELECT count(*) FROM account_ids").fetchall()[0][0],
         pairs_tested=_pairs_tested(connection, config),
+        hot=hot,
     )
+
+
+def _hot(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:
+    """Make the table hot, and register the table alike (a, z): accounts in the same crowds at the same moments."""
+    connection.execute(sql("hot").format(window=int(config.window), crowd=int(config.crowd)))
+    hot = connection.execute("SELECT a, o, ts FROM hot").df()
+    # moments of half a window, so that two actions within one mostly share one
+    moment, fastest = np.unique(hot["ts"].to_numpy(np.int64) // max(1, config.window // 2), return_inverse=True)
+    items = hot["o"].to_numpy(np.int64) * max(1, len(moment)) + fastest.ravel()
+    pairs = signatures.alike(hot["a"].to_numpy(np.int64), items, config.least_objects)
+    connection.register("alike", pa.Table.from_pandas(pairs, preserve_index=False))
+    return {"objects": int(hot["o"].nunique()), "actions": len(hot), "alike": len(pairs)}
 
 
 def _scale(connection: duckdb.DuckDBPyConnection, window: int, horizon: int) -> Scale:

@@ -16,12 +16,14 @@ of them), and a farm does not, however much of an object's crowd it is.
 
 rho is the same rate over the objects of the channel that are about as popular, shrunk to that of all channels.
 
-For a pair with N objects within the horizon, of which k within the window, lambda = sum of the chances
-1 - (1 - rho_o)^near, and
+For a pair, an object is met with the chance c_o = 1 - (1 - rho_o)^near. Objects are not equally telling: to meet where
+everybody meets is no news. Each weighs as much as its log-likelihood ratio against a pair that also meets on purpose,
+on a share STRENGTH of its common objects: w_o = log((c + (1 - c) s) / (c (1 - s))). With S the weight of the objects met,
 
-    p = P(Binomial(N, lambda / N) >= k),
+    p = min over theta of  exp(-theta S) * product over objects of (1 - c_o + c_o exp(theta w_o)),
 
-which is at least the exact Poisson-binomial tail for k >= lambda + 1 (Hoeffding, Ann. Math. Stat. 1956).
+the Chernoff bound (Ann. Math. Stat. 1952), which is never below the true tail under the null and equals it where all
+common objects were met. A crowd on a few popular objects thereby neither makes nor hides an edge.
 Scales and the channels on which a pair acted on enough common objects within the horizon are fused by Bonferroni, valid
 under any dependence. The false discovery rate is controlled over all pairs of accounts that acted on enough common
 objects within the horizon; those without a co-action count as p = 1. Pairs that share a rare trait (*kin*: a device, a
@@ -37,7 +39,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
 from graph import communities
 from graph.coaction import Coactions, Scale
@@ -46,6 +47,9 @@ ALPHA = 20.0  # pairs of actions; weight of the rate of objects alike against an
 CAP = 50.0  # pairs of actions; no object weighs more in the rate of objects alike
 POPULARITY = (10.0, 100.0, 1000.0)  # near pairs; bounds of the classes of objects that are about as popular
 PRIOR = 200.0  # pairs of actions; weight of the rate of all channels against that of a channel and class
+STRENGTH = 0.1  # share of its common objects on which a coordinated pair meets on purpose, at least
+THETAS = (0.5, 0.7, 0.85, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0)
+WORTH = 0.05  # bounds above it are not refined
 DENSE = 0.5  # least share of its pairs that are edges, for a group to be suspected
 
 
@@ -165,12 +169,34 @@ def test(found: Coactions, fdr: float) -> Tested:
 def _under_chance(scale: Scale, candidates: int, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Expected objects and p-value of each candidate at a scale, given the rate of each of its meetings."""
     pair, near = scale.meetings["pair"].to_numpy(), scale.meetings["near"].to_numpy(float)
-    chance = -np.expm1(near * np.log1p(-np.clip(rate, 1e-9, 1 - 1e-9)))
-    shared = np.bincount(pair, minlength=candidates)
-    hits = np.bincount(pair, scale.meetings["met"].to_numpy() > 0, candidates)
-    expected = np.bincount(pair, chance, candidates)
-    p: np.ndarray = binom.sf(hits - 1, shared, np.clip(expected / np.maximum(shared, 1), 0.0, 1.0))
-    return expected, p
+    met = scale.meetings["met"].to_numpy() > 0
+    chance = np.clip(-np.expm1(near * np.log1p(-np.clip(rate, 1e-9, 1 - 1e-9))), 1e-9, 1 - 1e-9)
+    return np.bincount(pair, chance, candidates), np.exp(_log_tail(pair, met, chance, candidates))
+
+
+def _log_tail(pair: np.ndarray, met: np.ndarray, chance: np.ndarray, pairs: int) -> np.ndarray:
+    """Log of the bound on the chance that a pair meets on objects of at least this weight; shape (pairs,).
+
+    Pairs far from significance get the bound at theta = 1 alone: it is valid as well, only wider.
+    """
+    weight = np.log((chance + (1 - chance) * STRENGTH) / (chance * (1 - STRENGTH)))
+    total = np.bincount(pair, weight * met, pairs)
+
+    best = np.minimum(_bound(pair, weight, chance, total, 1.0), 0.0)
+    promising = best < np.log(WORTH)
+    rows = promising[pair]
+    pair, weight, chance = pair[rows], weight[rows], chance[rows]
+    for theta in THETAS:
+        refined = _bound(pair, weight, chance, total, theta)
+        best[promising] = np.minimum(best, refined)[promising]
+    return best
+
+
+def _bound(pair: np.ndarray, weight: np.ndarray, chance: np.ndarray, total: np.ndarray, theta: float) -> np.ndarray:
+    """Log of Chernoff's bound at one theta; shape of `total`."""
+    generating = np.bincount(pair, np.log1p(chance * np.expm1(theta * weight)), len(total))
+    bound: np.ndarray = generating - theta * total
+    return bound
 
 
 def _rates(scale: Scale, candidates: pd.DataFrame, channel: np.ndarray, suspects: np.ndarray) -> np.ndarray:
