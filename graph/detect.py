@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from graph import coaction, communities, networks, roles, significance
 from graph.behaviour import behaviour
+from graph.edges import edge_table
 from graph.errors import InputError, NothingFoundError
 from graph.log import EventLog
-from graph.model import CLUSTERS, DAY, EDGES, EVIDENCE, NETWORKS
+from graph.model import CLUSTERS, DAY, EVIDENCE, NETWORKS
 from graph.runs import Building, Run
 from graph.statements import sql
 
@@ -102,7 +103,7 @@ def detect(
         kept = tested.pairs[tested.pairs["q_value"] <= config.fdr]
         counts = coaction.edge_counts(connection, kept, config.coaction)
         names = coaction.account_names(connection)
-        building.write("edges", _edges(counts, tested, names))
+        building.write("edges", edge_table(counts, tested, names))
         advance(1)
         whole = counts[counts["channel"] == "all"]
         clusters, groups = _clusters(connection, whole.merge(kept, on=["a", "z"]), found.pairs_tested, config)
@@ -132,17 +133,6 @@ def detect(
         clustered=len(clusters),
         networks=found_networks.num_rows,
     )
-
-
-def _edges(counts: pd.DataFrame, tested: significance.Tested, names: np.ndarray) -> pa.Table:
-    significant = pd.concat([tested.per_channel, tested.pairs.assign(channel="all")])
-    columns = ["a", "z", "channel", "expected", "p_value", "q_value"]
-    rows = counts.merge(significant[columns], on=["a", "z", "channel"], how="left")
-    # a channel with too few objects for a test of its own says nothing by itself
-    rows = rows.fillna({"p_value": 1.0, "q_value": 1.0})
-    rows["a_first_share"] = rows["a_first2"] / (2 * rows["co_actions"])
-    rows["account_a"], rows["account_b"] = names[rows["a"]], names[rows["z"]]
-    return EDGES.check(pa.Table.from_pandas(rows[EDGES.columns], preserve_index=False), "edges")
 
 
 def _clusters(
