@@ -6,6 +6,7 @@ graph.significance. The plan is the bucket equi-join of docs/decisions/0003.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from graph.model import SECOND
 from graph.statements import sql
 
 MAX_WINDOW = 86_400 * SECOND
-EXACT_EVENTS = 50_000  # in a larger log, the number of pairs tested is estimated from a sample of accounts
+EXACT_PAIRS = 20_000_000  # of actions; beyond them, the number of pairs tested is estimated from a sample of accounts
 RARE = 0.05  # share of accounts; a registration client that more of them have says nothing
 
 
@@ -146,12 +147,20 @@ def _scale(connection: duckdb.DuckDBPyConnection, window: int, horizon: int) -> 
 
 
 def _pairs_tested(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:
-    """Pairs that pass the activity filter; estimated from a sample of accounts in a large log."""
-    events: int = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
-    modulus = max(1, events // EXACT_EVENTS)
+    """Pairs that pass the activity filter; in a large log estimated from a sample of accounts.
+
+    An estimate is raised by two standard errors: sampling shall not make an edge significant.
+    """
+    near: int = connection.execute(sql("near_pairs").format(horizon=int(config.horizon))).fetchall()[0][0]
+    modulus = max(1, near // EXACT_PAIRS)
     given = {"horizon": config.horizon, "least": config.least_objects, "modulus": modulus}
-    ordered = dict(connection.execute(sql("pairs_tested"), given).fetchall())
-    return {name: -(-ordered.get(kin, 0) * modulus // 2) for name, kin in (("strangers", False), ("kin", True))}
+    found = {kin: (pairs, squares) for kin, pairs, squares in connection.execute(sql("pairs_tested"), given).fetchall()}
+    tested = {}
+    for name, kin in (("strangers", False), ("kin", True)):
+        pairs, squares = found.get(kin, (0, 0))
+        error = (squares * (1 - 1 / modulus)) ** 0.5
+        tested[name] = math.ceil((pairs + 2 * error) * modulus / 2)
+    return tested
 
 
 def edge_counts(connection: duckdb.DuckDBPyConnection, kept: pd.DataFrame, config: CoactionConfig) -> pd.DataFrame:
