@@ -1,0 +1,71 @@
+"""What every preset starts with: a database in memory, and times as whole microseconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graph.errors import InputError
+from graph.model import SECOND
+
+MOST_SECONDS = 1e11  # a greater number of seconds since 1970 is another unit
+
+
+@contextmanager
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory; what does not fit goes to a folder that is gone afterwards."""
+    with TemporaryDirectory() as folder, duckdb.connect() as connection:
+        connection.execute("SET temp_directory = $folder", {"folder": folder})
+        yield connection
+
+
+def require(table: pa.Table, columns: tuple[str, ...], preset: str) -> None:
+    """Raise InputError naming the columns that `table` lacks."""
+    missing = [c for c in columns if c not in table.column_names]
+    if missing:
+        raise InputError(f"preset {preset}: missing column {', '.join(missing)}; it needs {', '.join(columns)}")
+
+
+def microseconds(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Times in seconds, whole or fractional, as int64 microseconds.
+
+    Raises:
+        InputError: a time is missing, not finite or not in seconds; the message names its row (1 is the first).
+    """
+    seconds = pc.cast(column, pa.float64())
+    values = seconds.to_numpy(zero_copy_only=False)  # null becomes NaN
+    wrong = np.flatnonzero(~(np.abs(values) < MOST_SECONDS))
+    if len(wrong):
+        row = int(wrong[0])
+        raise InputError(f"row {row + 1}, {name}: {column[row].as_py()} is no time: expected seconds since 1970, UTC")
+    if pa.types.is_integer(column.type):
+        return pc.multiply(pc.cast(column, pa.int64()), SECOND)
+    return pa.chunked_array([np.round(values * SECOND).astype(np.int64)])
+
+
+def window_microseconds(seconds: float, name: str) -> int:
+    """A window of 0 or more seconds in microseconds. Raises InputError."""
+    if not (math.isfinite(seconds) and 0 <= seconds < MOST_SECONDS):
+        raise InputError(f"{name}: {seconds} s; expected 0 or more seconds")
+    return round(seconds * SECOND)
+
+
+def quantile(values: np.ndarray, share: float) -> float:
+    """R's default quantile (type 7: linear between order statistics) of at least one number, computed as R does.
+
+    Hyndman and Fan, "Sample Quantiles in Statistical Packages" (1996), definition 7.
+    """
+    ordered = np.sort(values)
+    index = max(len(ordered) - 1, 0) * share
+    low = math.floor(index)
+    high, part = math.ceil(index), index - low
+    if ordered[low] == ordered[high]:
+        return float(ordered[low])
+    return float((1 - part) * ordered[low] + part * ordered[high])
