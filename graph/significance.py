@@ -60,10 +60,12 @@ class Tested:
     Attributes:
         per_channel: the candidates with expected, p_value, q_value (rows as in Coactions.candidates).
         pairs: one row a pair of accounts: a, z, kin, expected, p_value, q_value, sorted by a, z.
+        rates: at each scale, rho of each object (in order of o): the share of near pairs of its crowd that met.
     """
 
     per_channel: pd.DataFrame
     pairs: pd.DataFrame
+    rates: tuple[np.ndarray, ...]
 
 
 def q_values(p: np.ndarray, m: int, a: np.ndarray | None = None, z: np.ndarray | None = None) -> np.ndarray:
@@ -133,7 +135,7 @@ def test(found: Coactions, fdr: float) -> Tested:
     if candidates.empty:
         empty = {n: np.empty(0) for n in ("expected", "p_value", "q_value")}
         nobody = pd.DataFrame({"a": np.empty(0, np.int64), "z": np.empty(0, np.int64), "kin": np.empty(0, bool)})
-        return Tested(candidates.assign(**empty), nobody.assign(**empty))
+        return Tested(candidates.assign(**empty), nobody.assign(**empty), ())
     kin = candidates["kin"].to_numpy(bool)[first]
     channel = pd.Categorical(found.channel_of, categories=channels).codes.astype(np.int64)
 
@@ -147,7 +149,10 @@ def test(found: Coactions, fdr: float) -> Tested:
 
     *_, q = fused([np.full(len(s.meetings), s.even_rate) for s in found.scales])
     suspects = _in_dense_groups(pairs[q <= fdr], found.accounts)
-    expected, p, together, q = fused([_rates(s, found.candidates, channel, suspects) for s in found.scales])
+    crowds = [_crowd(s, channel, suspects) for s in found.scales]
+    expected, p, together, q = fused(
+        [_rates(s, crowd, found.candidates, suspects) for s, crowd in zip(found.scales, crowds, strict=True)]
+    )
     best = pd.DataFrame({"i": index, "p": p, "expected": expected}).sort_values(["i", "p"], kind="stable")
     per_channel = candidates.assign(expected=expected, p_value=p, q_value=1.0)
     for rows in per_channel.groupby("channel", sort=True).indices.values():
@@ -163,18 +168,24 @@ def test(found: Coactions, fdr: float) -> Tested:
             "q_value": q,
         }
     )
-    return Tested(per_channel, frame)
+    return Tested(per_channel, frame, tuple(crowd.rate(0.0, 0.0, slice(None)) for crowd in crowds))
+
+
+def at_least_once(rate: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Chance of at least one meeting in so many tries, kept away from 0 and 1."""
+    chance: np.ndarray = np.clip(-np.expm1(times * np.log1p(-np.clip(rate, 1e-9, 1 - 1e-9))), 1e-9, 1 - 1e-9)
+    return chance
 
 
 def _under_chance(scale: Scale, candidates: int, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Expected objects and p-value of each candidate at a scale, given the rate of each of its meetings."""
     pair, near = scale.meetings["pair"].to_numpy(), scale.meetings["near"].to_numpy(float)
     met = scale.meetings["met"].to_numpy() > 0
-    chance = np.clip(-np.expm1(near * np.log1p(-np.clip(rate, 1e-9, 1 - 1e-9))), 1e-9, 1 - 1e-9)
-    return np.bincount(pair, chance, candidates), np.exp(_log_tail(pair, met, chance, candidates))
+    chance = at_least_once(rate, near)
+    return np.bincount(pair, chance, candidates), np.exp(log_tail(pair, met, chance, candidates))
 
 
-def _log_tail(pair: np.ndarray, met: np.ndarray, chance: np.ndarray, pairs: int) -> np.ndarray:
+def log_tail(pair: np.ndarray, met: np.ndarray, chance: np.ndarray, pairs: int) -> np.ndarray:
     """Log of the bound on the chance that a pair meets on objects of at least this weight; shape (pairs,).
 
     Pairs far from significance get the bound at theta = 1 alone: it is valid as well, only wider.
@@ -199,17 +210,32 @@ def _bound(pair: np.ndarray, weight: np.ndarray, chance: np.ndarray, total: np.n
     return bound
 
 
-def _rates(scale: Scale, candidates: pd.DataFrame, channel: np.ndarray, suspects: np.ndarray) -> np.ndarray:
-    """Rate rho_o of each meeting, from the crowd without the suspects and without the pair itself."""
-    pair, o = scale.meetings["pair"].to_numpy(), scale.meetings["o"].to_numpy()
+@dataclass(frozen=True)
+class _Crowd:
+    """What the unsuspected did on each object (in order of o): near and met pairs, and the rate of objects alike."""
+
+    near: np.ndarray
+    met: np.ndarray
+    base: np.ndarray
+
+    def rate(self, own_near: np.ndarray | float, own_met: np.ndarray | float, o: np.ndarray | slice) -> np.ndarray:
+        """Rate rho of objects `o`, without a pair's own share in it."""
+        rate: np.ndarray = (self.met[o] - own_met + ALPHA * self.base[o]) / (self.near[o] - own_near + ALPHA)
+        return rate
+
+
+def _crowd(scale: Scale, channel: np.ndarray, suspects: np.ndarray) -> _Crowd:
     near, met = np.zeros(len(channel)), np.zeros(len(channel))
     crowds = scale.crowds(suspects)
     near[crowds["o"]], met[crowds["o"]] = crowds["near"], crowds["met"]
-    base = _alike(near, met, channel, scale.even_rate)[o]
+    return _Crowd(near, met, _alike(near, met, channel, scale.even_rate))
+
+
+def _rates(scale: Scale, crowd: _Crowd, candidates: pd.DataFrame, suspects: np.ndarray) -> np.ndarray:
+    """Rate rho_o of each meeting, from the crowd without the suspects and without the pair itself."""
+    pair, o = scale.meetings["pair"].to_numpy(), scale.meetings["o"].to_numpy()
     outside = ~(suspects[candidates["a"]] | suspects[candidates["z"]])[pair]
-    own_near, own_met = scale.meetings["near"].to_numpy() * outside, scale.meetings["met"].to_numpy() * outside
-    rate: np.ndarray = (met[o] - own_met + ALPHA * base) / (near[o] - own_near + ALPHA)
-    return rate
+    return crowd.rate(scale.meetings["near"].to_numpy() * outside, scale.meetings["met"].to_numpy() * outside, o)
 
 
 def _alike(near: np.ndarray, met: np.ndarray, channel: np.ndarray, even_rate: float) -> np.ndarray:
