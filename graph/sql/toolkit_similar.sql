@@ -12,13 +12,13 @@ WITH met AS MATERIALIZED (
     WHERE least(size1, size2)::DOUBLE / greatest(size1, size2)::DOUBLE >= $similarity
 ),
 shared AS (
-    SELECT said1, said2, len(x.tokens) + len(y.tokens) AS sizes, len(list_intersect(x.tokens, y.tokens)) AS both
+    SELECT said1, said2, len(x.tokens) + len(y.tokens) AS sizes, len(list_intersect(x.tokens, y.tokens)) AS common
     FROM (SELECT DISTINCT said1, said2 FROM met)
     JOIN toolkit_sets x ON x.said = said1
     JOIN toolkit_sets y ON y.said = said2
 ),
 alike AS (
-    SELECT said1, said2 FROM shared WHERE both::DOUBLE / (sizes - both)::DOUBLE >= $similarity
+    SELECT said1, said2 FROM shared WHERE common::DOUBLE / (sizes - common)::DOUBLE >= $similarity
 )
 SELECT u1 AS user_1, u2 AS user_2, count(DISTINCT m1) AS weight
 FROM met SEMI JOIN alike USING (said1, said2)
