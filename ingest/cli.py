@@ -10,7 +10,8 @@ import click
 from graph.console import dir_option, progress
 from ingest import formats
 
-FORMATS = tuple(sorted(m.name for m in iter_modules(formats.__path__)))  # a format is a file there
+# a format is a file there
+FORMATS = tuple(sorted(m.name.replace("_", "-") for m in iter_modules(formats.__path__)))
 
 
 @click.command()

@@ -63,10 +63,10 @@ def source_files(path: Path) -> list[Path]:
 
 def choose_format(name: str, columns: dict[str, str], where: str) -> Format:
     """The table of format `name` that a file with these columns holds: the one whose columns fit best."""
-    known = sorted(module.name for module in iter_modules(formats_folder.__path__))
+    known = sorted(module.name.replace("_", "-") for module in iter_modules(formats_folder.__path__))
     if name not in known:
         raise InputError(f"no format {name!r}; there are {', '.join(known)}")
-    formats: tuple[Format, ...] = import_module(f"ingest.formats.{name}").FORMATS
+    formats: tuple[Format, ...] = import_module(f"ingest.formats.{name.replace('-', '_')}").FORMATS
     best = max(formats, key=lambda f: sum(i.column in columns for i in f.fields))
     best.require(columns, where)
     return best
