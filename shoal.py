@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOUNTED = {
     "audit": "api",
     "detect": "graph",
+    "explain": "graph",
     "ingest": "ingest",
     "key": "api",
     "load": "graph",

@@ -1,4 +1,4 @@
-"""Commands: detect, load, runs, provision, lock-neo4j."""
+"""Commands: detect, explain, load, runs, provision, lock-neo4j."""
 
 from __future__ import annotations
 
@@ -150,6 +150,40 @@ def runs(folder: Path | None, *, verify: bool) -> None:
 
 
 @click.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ACCOUNT ACCOUNT | CLUSTER | NETWORK")
+@click.option("--run", "run_id", default="CURRENT", show_default=True, help="The run that is explained.")
+@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of each table.")
+@click.option("--json", "for_program", is_flag=True, help="Print JSON; times are microseconds UTC.")
+@click.option("--private", is_flag=True, help="Name private objects as well; needs SHOAL_SHOW_PRIVATE=1.")
+@dir_option
+def explain(
+    ids: tuple[str, ...], folder: Path | None, run_id: str, most: int, *, for_program: bool, private: bool
+) -> None:
+    """Show why two accounts are an edge or not, or what makes up a cluster or network."""
+    from graph.errors import DeniedError
+    from graph.explain import explain_pair
+    from graph.explain_group import explain_group
+    from graph.explain_text import as_json, group_text, pair_text
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    if len(ids) > 2:
+        raise click.UsageError(f"{len(ids)} ids; expected two accounts, or one cluster or network")
+    if private and not settings().show_private:
+        raise DeniedError("private objects are not shown here; SHOAL_SHOW_PRIVATE=1 in the environment allows it")
+    workspace = Workspace(folder or settings().dir)
+    run = workspace.runs.get(run_id)
+    with progress("reading the event log"):
+        if len(ids) == 2:
+            pair = explain_pair(run, workspace.log, ids, most=most, private=private)
+            told = as_json(pair) if for_program else pair_text(pair)
+        else:
+            group = explain_group(run, workspace.log, ids[0], most=most, private=private)
+            told = as_json(group) if for_program else group_text(group)
+    click.echo(told)
+
+
+@click.command()
 @click.option("--verify", is_flag=True, help="Check the files that are there as well.")
 def provision(*, verify: bool) -> None:
     """Fetch Neo4j, GDS and Browser by the committed lock, if they are not there yet."""
@@ -170,4 +204,11 @@ def lock_neo4j() -> None:
     click.echo(f"{len(jars)} artifacts locked")
 
 
-COMMANDS = {"detect": detect, "load": load, "runs": runs, "provision": provision, "lock-neo4j": lock_neo4j}
+COMMANDS = {
+    "detect": detect,
+    "explain": explain,
+    "load": load,
+    "runs": runs,
+    "provision": provision,
+    "lock-neo4j": lock_neo4j,
+}

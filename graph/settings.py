@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8321, ge=0, le=65535, description="port the API listens on (0: any free one)")
     policy: Path | None = Field(None, description="policy file (default: the one shipped)")
+    show_private: bool = Field(
+        False, description="whether `shoal explain --private` may name objects on private ground"
+    )
     require: str = Field("", description="comma-separated parts the tests must not skip")
 
 

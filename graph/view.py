@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from graph.console import Advance, progress
 from graph.errors import ConflictError
+from graph.explain_edges import sentences
 from graph.runs import Run
 from graph.statements import cypher
 
@@ -120,7 +121,7 @@ def _steps(run: Run) -> list[Step]:
         ("show_clusters", sizes.rename_columns(["cluster_id", "size"]), "nodes"),
         ("show_cluster_networks", networks.select(["cluster_id", "network_id"]), "relationships"),
         ("show_members", clusters, "relationships"),
-        ("show_edges", _edges(run.table("edges")), "relationships"),
+        ("show_edges", _edges(run), "relationships"),
     ]
 
 
@@ -129,8 +130,9 @@ def _facts(run: Run) -> list[Step]:
     return [(f"show_{name}", run.table(name), "accounts") for name in ("scores", "measures") if run.has(name)]
 
 
-def _edges(edges: pa.Table) -> pa.Table:
-    """One row a pair: that of channel `all`, with lists of its channels and of the objects on each."""
+def _edges(run: Run) -> pa.Table:
+    """One row a pair: that of channel `all`, with lists of its channels and of the objects on each, and a sentence."""
+    edges = run.table("edges")
     rank = pc.if_else(pc.equal(edges["channel"], "all"), 0, 1)
     order = ("account_a", "account_b", "rank", "objects", "channel")
     ordered = edges.append_column("rank", rank).sort_by(
@@ -144,4 +146,4 @@ def _edges(edges: pa.Table) -> pa.Table:
     for name, column in (("channels", "channel"), ("channel_objects", "objects")):
         values = single[column].combine_chunks()
         pairs = pairs.append_column(name, pa.ListArray.from_arrays(offsets, values))
-    return pairs.drop_columns(["rank", "channel"])
+    return pairs.append_column("sentence", sentences(run, pairs, single)).drop_columns(["rank", "channel"])

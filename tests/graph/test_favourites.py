@@ -12,7 +12,7 @@ from graph.favourites import favourites, write
 from graph.log import EventLog
 from graph.store import GraphStore
 
-PARAMETERS = {"network": "shown-0", "account": "a1"}
+PARAMETERS = {"network": "shown-0", "account": "a1", "other": "a2"}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def shown(store: GraphStore, tmp_path: Path) -> GraphStore:
 
 def test_every_favourite_answers(shown: GraphStore) -> None:
     queries = favourites()
-    assert len(queries) == 8
+    assert len(queries) == 9
     rows = {}
     for title, query in queries.items():
         rows[title.split(" (first")[0]] = shown.driver.execute_query(query, parameters_=PARAMETERS).records
@@ -44,6 +44,9 @@ def test_every_favourite_answers(shown: GraphStore) -> None:
     assert [(row["object"], row["how"], row["members"]) for row in acted] == [("n0", "LIKED", 10)]
     evidence = rows["Evidence around one account: whom it is coordinated with, and on what both acted"]
     assert {(row["b"]["accountId"], row["o"]["noteId"]) for row in evidence} == {("a0", "n0"), ("a2", "n0")}
+    behind = rows["Evidence behind one edge: all that both accounts acted on, rarest first"]
+    assert [(row["how"], row["o"]["noteId"], row["everybody"]) for row in behind] == [("LIKED", "n0", 10)]
+    assert behind[0]["sentence"].startswith("a1 and a2 acted together on 7 objects")
     clients = rows["Networks whose members were registered through the same client"]
     assert {(row["client"], row["registered"], row["everybody"]) for row in clients} == {("tool", 10, 50)}
     scores = rows["Accounts by score; what the score is a probability of stands beside it. A score is no verdict"]
