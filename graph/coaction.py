@@ -44,7 +44,7 @@ class CoactionConfig:
     horizon: int = 5 * 3600 * SECOND
     scales: tuple[float, ...] = (1.0, 0.2)
     least_objects: int = 3
-    crowd: int = 200
+    crowd: int = 500
 
     def __post_init__(self) -> None:
         """Refuse windows that mean nothing."""
@@ -129,7 +129,7 @@ def _hot(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[
     # moments of half a window, so that two actions within one mostly share one
     moment, fastest = np.unique(hot["ts"].to_numpy(np.int64) // max(1, config.window // 2), return_inverse=True)
     items = hot["o"].to_numpy(np.int64) * max(1, len(moment)) + fastest.ravel()
-    pairs = signatures.alike(hot["a"].to_numpy(np.int64), items, config.least_objects)
+    pairs = signatures.closed(signatures.alike(hot["a"].to_numpy(np.int64), items, config.least_objects))
     connection.register("alike", pa.Table.from_pandas(pairs, preserve_index=False))
     return {"objects": int(hot["o"].nunique()), "actions": len(hot), "alike": len(pairs)}
 

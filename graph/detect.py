@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from graph import coaction, communities, networks, roles, significance
+from graph import coaction, communities, networks, roles, selection, significance
 from graph.behaviour import behaviour
 from graph.edges import edge_table
 from graph.errors import InputError, NothingFoundError
@@ -34,7 +34,7 @@ class DetectConfig:
         cluster: how clusters are looked for.
         fdr: rate of false discoveries among the kept edges, which are candidates only.
         alpha: a cluster is kept if its own edges, taken alone among all pairs tested, reject chance at this level
-            (Simes). Thus the many edges of one farm cannot lend significance to a few chance edges elsewhere.
+            (graph.selection). Thus the many edges of one farm cannot lend significance to a few chance edges elsewhere.
         least_objects: clusters whose members co-acted on fewer distinct objects are left out.
         least_days: likewise for distinct days (UTC).
         seed: of community detection and of every model trained in the run.
@@ -100,13 +100,22 @@ def detect(
         found = coaction.count(connection, config.coaction)
         advance(1)
         tested = significance.test(found, config.fdr)
-        kept = tested.pairs[tested.pairs["q_value"] <= config.fdr]
+        kept, members, chance = selection.select(
+            connection,
+            tested,
+            found.pairs_tested,
+            config.coaction,
+            config.cluster,
+            fdr=config.fdr,
+            alpha=config.alpha,
+            seed=config.seed,
+        )
         counts = coaction.edge_counts(connection, kept, config.coaction)
         names = coaction.account_names(connection)
-        building.write("edges", edge_table(counts, tested, names))
+        building.write("edges", edge_table(counts, replace(tested, pairs=kept), names))
         advance(1)
         whole = counts[counts["channel"] == "all"]
-        clusters, groups = _clusters(connection, whole.merge(kept, on=["a", "z"]), found.pairs_tested, config)
+        clusters, groups = _clusters(connection, whole, members, config)
         building.write("clusters", _named_clusters(clusters, names))
         advance(1)
         found_networks = _networks(clusters, groups, counts, names, parent)
@@ -128,25 +137,21 @@ def detect(
         actions_in_log=logged,
         accounts=accounts.num_rows,
         pairs_tested=found.pairs_tested,
+        hot=found.hot,
         candidates=len(tested.pairs),
         edges=len(kept),
+        clusters_found=len(chance),
         clustered=len(clusters),
         networks=found_networks.num_rows,
     )
 
 
 def _clusters(
-    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, pairs_tested: dict[str, int], config: DetectConfig
+    connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, members: pd.DataFrame, config: DetectConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Members (account, cluster, stability, role, inner) and, per cluster, objects, days, first_at, last_at."""
-    members = communities.find(edges["a"].to_numpy(), edges["z"].to_numpy(), config.cluster, config.seed)
-    cluster_of = members.set_index("account")["cluster"]
-    inside = edges.assign(cluster=edges["a"].map(cluster_of))
-    inside = inside[inside["cluster"].eq(edges["z"].map(cluster_of))]
-    chance = significance.clusters(inside, pairs_tested)
-    inside = inside[inside["cluster"].map(chance) <= config.alpha]
-    kept = inside[["a", "z", "cluster"]].astype(np.int64)
-    connection.register("kept", pa.Table.from_pandas(kept, preserve_index=False))
+    inside = selection.inside(edges, members)
+    connection.register("kept", pa.Table.from_pandas(inside[["a", "z", "cluster"]], preserve_index=False))
     groups = connection.execute(sql("network_objects"), {"window": config.coaction.window}).df()
     connection.unregister("kept")
     groups = groups[(groups["objects"] >= config.least_objects) & (groups["days"] >= config.least_days)]

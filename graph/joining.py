@@ -52,17 +52,18 @@ def joiners(
     for name in ("kept", "clustered"):
         connection.unregister(name)
     # an account that is near on enough objects at a narrow scale is so at the widest
-    found = tests[0].join(tests[1:], how="left") if len(tests) > 1 else tests[0]
-    p = np.minimum(found.fillna(1.0).min(axis=1) * len(tests), 1.0)
-    best = pd.DataFrame({"p": p, "q": q_values(p.to_numpy(), len(p))}).reset_index()
+    index = tests[0].index
+    p = np.min([t.reindex(index, fill_value=1.0).to_numpy() for t in tests], axis=0) * len(tests)
+    p = np.minimum(p, 1.0)
+    best = pd.DataFrame({"p": p, "q": q_values(p, len(p))}, index=index).reset_index()
     best = best[best["q"] <= fdr].sort_values(["account", "p", "cluster"], kind="stable")
     return best.drop_duplicates("account")[["account", "cluster"]].reset_index(drop=True)
 
 
 def _tested(
     connection: duckdb.DuckDBPyConnection, window: int, horizon: int, rate: np.ndarray, least: int
-) -> pd.DataFrame:
-    """P-value (column named after the window) of each cluster and account that was near on enough objects."""
+) -> pd.Series:
+    """P-value of each cluster and account that was near on enough objects."""
     rows = connection.execute(sql("joiners"), {"window": window, "horizon": horizon}).df()
     key = rows[["cluster", "a"]].to_numpy(np.int64)
     names, pair = np.unique(key, axis=0, return_inverse=True)
@@ -73,4 +74,4 @@ def _tested(
     p = np.exp(log_tail(pair, rows["met"].to_numpy() > 0, chance, len(names)))
     enough = np.bincount(pair, minlength=len(names)) >= least
     index = pd.MultiIndex.from_arrays([names[enough, 0], names[enough, 1]], names=["cluster", "account"])
-    return pd.DataFrame({str(window): p[enough]}, index=index)
+    return pd.Series(p[enough], index=index)

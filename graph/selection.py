@@ -9,7 +9,7 @@ nothing among twenty million pairs, and plain within a squad of twenty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -18,12 +18,10 @@ import pandas as pd
 from graph import communities, joining, significance
 from graph.coaction import CoactionConfig
 
-
 ROUNDS = 2  # of joining: who joins shows more of what the cluster did, and that shows more who join
 
 
-@dataclass(frozen=True)
-class Selected:
+class Selected(NamedTuple):
     """What a run keeps.
 
     Attributes:
@@ -64,23 +62,23 @@ def select(
     pairs = tested.pairs
     edges = pairs[pairs["q_value"] <= fdr]
     members = communities.find(edges["a"].to_numpy(), edges["z"].to_numpy(), clustered, seed)
-    inside = _inside(edges, members)
-    chance = significance.clusters(inside, pairs_tested)
+    edges_inside = inside(edges, members)
+    chance = significance.clusters(edges_inside, pairs_tested)
     kept = chance.index[chance <= alpha]
     members = members[members["cluster"].isin(kept)]
-    inside = inside[inside["cluster"].isin(kept)]
+    edges_inside = edges_inside[edges_inside["cluster"].isin(kept)]
     stability = members.drop_duplicates("cluster").set_index("cluster")["stability"]
     for _ in range(ROUNDS):
-        more = joining.joiners(connection, inside, members, tested.rates, coacted, fdr)
+        more = joining.joiners(connection, edges_inside, members, tested.rates, coacted, fdr)
         members = pd.concat([members, more.assign(stability=more["cluster"].map(stability))])
-        own = _borne_out(_inside(pairs, members), members, len(kept) / max(len(chance), 1))
+        own = _borne_out(inside(pairs, members), members, len(kept) / max(len(chance), 1))
         q = np.fmin(pairs["q_value"], own.reindex(pairs.index))
-        inside = _inside(pairs[q <= fdr], members)
+        edges_inside = inside(pairs[q <= fdr], members)
     members = members.sort_values("account", ignore_index=True)
     return Selected(pairs.assign(q_value=q)[q <= fdr].reset_index(drop=True), members, chance)
 
 
-def _inside(pairs: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+def inside(pairs: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
     """The pairs whose two accounts are in one cluster, with it."""
     cluster_of = members.set_index("account")["cluster"]
     own = pairs["a"].map(cluster_of)
@@ -89,11 +87,12 @@ def _inside(pairs: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
 
 
 def _borne_out(within: pd.DataFrame, members: pd.DataFrame, share: float) -> pd.Series:
-    """Q-value of each pair inside its cluster, by row of `within`; of its pairs, those that never met count as p = 1."""
+    """Q-value of each pair inside its cluster, by row of `within`; a cluster's pairs that never met count as p = 1."""
     sizes = members["cluster"].value_counts()
     found = [pd.Series(dtype=float)]
     for cluster, rows in within.groupby("cluster", sort=True):
         size = int(sizes[cluster])
         q = significance.q_values(rows["p_value"].to_numpy(), size * (size - 1) // 2)
         found.append(pd.Series(np.minimum(q / share, 1.0), index=rows.index))
-    return pd.concat(found)
+    joined: pd.Series = pd.concat(found)
+    return joined

@@ -18,7 +18,7 @@ rho is the same rate over the objects of the channel that are about as popular, 
 
 For a pair, an object is met with the chance c_o = 1 - (1 - rho_o)^near. Objects are not equally telling: to meet where
 everybody meets is no news. Each weighs as much as its log-likelihood ratio against a pair that also meets on purpose,
-on a share STRENGTH of its common objects: w_o = log((c + (1 - c) s) / (c (1 - s))). With S the weight of the objects met,
+on a share s of its common objects: w_o = log((c + (1 - c) s) / (c (1 - s))). With S the weight of the objects met,
 
     p = min over theta of  exp(-theta S) * product over objects of (1 - c_o + c_o exp(theta w_o)),
 
@@ -182,7 +182,8 @@ def _under_chance(scale: Scale, candidates: int, rate: np.ndarray) -> tuple[np.n
     pair, near = scale.meetings["pair"].to_numpy(), scale.meetings["near"].to_numpy(float)
     met = scale.meetings["met"].to_numpy() > 0
     chance = at_least_once(rate, near)
-    return np.bincount(pair, chance, candidates), np.exp(log_tail(pair, met, chance, candidates))
+    expected: np.ndarray = np.bincount(pair, chance, candidates)
+    return expected, np.exp(log_tail(pair, met, chance, candidates))
 
 
 def log_tail(pair: np.ndarray, met: np.ndarray, chance: np.ndarray, pairs: int) -> np.ndarray:
