@@ -1,17 +1,30 @@
-"""Commands: ingest, simulate."""
+"""Commands: coact, ingest, simulate."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import click
 
+from graph.cli import Moment, Span
 from graph.console import dir_option, progress
 from ingest import formats
 
 # a format is a file there
 FORMATS = tuple(sorted(m.name.replace("_", "-") for m in iter_modules(formats.__path__)))
+
+NETWORKS = ("co_retweet", "co_tweet", "co_link", "co_reply", "co_post", "co_similar")
+DETECTION = ("window", "horizon", "channels", "min_participation", "fdr", "every", "test")
+READING = ("format_name", "since", "until", "engine")
+# what each preset takes, besides events, --out and --preset
+PRESETS = {
+    "default": (*DETECTION, *READING),
+    "coortweet": ("window", "min_participation", "fast_window", "edge_weight"),
+    "coordination-network-toolkit": ("window", "network", "minimum"),
+}
 
 
 @click.command()
@@ -34,6 +47,45 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
 
 
 @click.command()
+@click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help=".parquet, .csv, .graphml or .gexf")
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@click.option("--window", type=Span(), help="Widest gap of a co-action (default: 5m; with a preset its own).")
+@click.option("--horizon", type=Span(), help="Chance is measured within it (default: 60 windows).")
+@click.option("--channel", "channels", multiple=True, help="Only this channel; may be given several times.")
+@click.option("--min-participation", type=int, help="Objects that both accounts must have co-acted on with anybody.")
+@click.option("--fdr", default=0.01, show_default=True, help="Rate of false discoveries among edges.")
+@click.option("--all", "every", is_flag=True, help="Every pair with a co-action, not only significant edges.")
+@click.option("--test/--no-test", default=True, help="Without the test, --all only counts, which is quick.")
+@click.option("--since", type=Moment(), help="Start of the data window (default: all of EVENTS).")
+@click.option("--until", type=Moment(), help="End of it, exclusive.")
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="default", help="Do exactly as this peer does.")
+@click.option("--fast-window", type=Span(), help="coortweet: also its fast network, within this window.")
+@click.option("--edge-weight", type=float, help="coortweet: quantile of weights that is its threshold.")
+@click.option("--network", type=click.Choice(NETWORKS), help="coordination-network-toolkit: which network.")
+@click.option("--minimum", type=int, help="coordination-network-toolkit: least weight of an edge.")
+@click.pass_context
+def coact(ctx: click.Context, /, events: tuple[Path, ...], out: Path, preset: str, **asked: Any) -> None:
+    """Write the coordination edges of EVENTS (files or folders) to one file; no data folder, no Neo4j."""
+    from ingest.coact import coact_config, coact_files, peer_config, peer_network
+
+    for name in asked:
+        if name not in PRESETS[preset] and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            option = next(p.opts[0] for p in ctx.command.params if p.name == name)
+            raise click.UsageError(f"{option} means nothing to --preset {preset}")
+    if preset != "default":
+        if preset == "coordination-network-toolkit" and asked["network"] is None:
+            raise click.UsageError(f"--preset {preset} needs --network: {', '.join(NETWORKS)}")
+        config = peer_config(preset, {name: asked[name] for name in PRESETS[preset]})
+        peer_network(events, out, preset, config, say=click.echo)
+        return
+    reading = {name: asked[name] for name in READING}
+    wanted = coact_config(**{name: asked[name] for name in DETECTION})
+    coact_files(events, out, wanted, **reading, say=click.echo, warn=partial(click.echo, err=True))
+
+
+@click.command()
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--accounts", default=3000, show_default=True, help="How many accounts.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")
@@ -51,4 +103,4 @@ def simulate(target: Path, accounts: int, seed: int, days: int) -> None:
     )
 
 
-COMMANDS = {"ingest": ingest, "simulate": simulate}
+COMMANDS = {"coact": coact, "ingest": ingest, "simulate": simulate}
