@@ -1,4 +1,4 @@
-"""Commands: detect, explain, load, runs, provision, lock-neo4j."""
+"""Commands: cluster, detect, explain, load, runs, provision, lock-neo4j."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from graph.console import dir_option, progress
 
 if TYPE_CHECKING:
+    from graph.cluster import Weighing
     from graph.detect import DetectConfig
 
 
@@ -112,6 +113,30 @@ def detect(
 
 
 @click.command()
+@click.argument("edges", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help=".parquet or .csv")
+@click.option(
+    "--weight",
+    "weighing",
+    type=click.Choice(["one", "weight", "objects", "excess"]),
+    help="What an edge weighs (default: one, of a table of shoal coact; else its column weight).",
+)
+@click.option("--resolution", "resolutions", type=float, multiple=True, help="Of CPM; may be given several times.")
+@click.option("--seeds", type=int, help="Random starts for each resolution.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")
+@click.option("--min-size", "least_size", type=int, help="Smaller clusters are left out.")
+@click.option("--min-stability", "least_stability", type=float, help="Clusters that recur less are left out.")
+def cluster(edges: Path, out: Path, weighing: Weighing | None, seed: int, **asked: Any) -> None:
+    """Write the clusters of EDGES (what shoal coact writes, or account_a, account_b, weight) to a file."""
+    from graph.cluster import cluster_file
+
+    with progress("clustering"):
+        told = cluster_file(edges, out, weighing, {k: v for k, v in asked.items() if v not in (None, ())}, seed)
+    for line in told:
+        click.echo(line)
+
+
+@click.command()
 @click.option("--wipe", is_flag=True, help="Drop what Neo4j holds first, and build it again from log and run.")
 @dir_option
 def load(folder: Path | None, *, wipe: bool) -> None:
@@ -205,6 +230,7 @@ def lock_neo4j() -> None:
 
 
 COMMANDS = {
+    "cluster": cluster,
     "detect": detect,
     "explain": explain,
     "load": load,

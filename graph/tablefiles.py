@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
@@ -24,10 +25,12 @@ import pyarrow.parquet as pq
 from graph.errors import InputError
 from graph.files import sha256_of, write_json
 from graph.graphfiles import read_graph, write_gexf, write_graphml
+from graph.versions import versions
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 KEY = b"shoal"
 ROW_GROUP = 1 << 20
+SHAPING = ("shoal", "python", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "graspologic-native")
 
 
 def check_target(path: Path, suffixes: tuple[str, ...] = ()) -> None:
@@ -105,8 +108,26 @@ def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
         raise InputError(f"{path}: cannot be read as {kind[1:]}: {said}") from error
 
 
-def typed(table: pa.Table, column: str, kind: pa.DataType, where: str) -> pa.ChunkedArray:
-    """A column as numbers; empty text is null. Raises InputError naming row, column and what was expected."""
+def made_with() -> dict[str, str]:
+    """Versions of what shapes a table of edges or clusters, for its choices."""
+    return {name: version for name, version in versions().items() if name in SHAPING}
+
+
+def typed(
+    table: pa.Table, column: str, kind: pa.DataType, where: str, rows: np.ndarray | None = None
+) -> pa.ChunkedArray:
+    """A column as numbers; empty text is null.
+
+    Args:
+        table: the rows.
+        column: one of its columns.
+        kind: type of number.
+        where: name of the file.
+        rows: numbers of the rows in the file (default: 1, 2, ...).
+
+    Raises:
+        InputError: naming row, column and what was expected.
+    """
     values = table.column(column)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         values = pc.if_else(pc.equal(values, ""), None, values)
@@ -118,7 +139,10 @@ def typed(table: pa.Table, column: str, kind: pa.DataType, where: str) -> pa.Chu
             try:
                 value.cast(kind)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                raise InputError(f"{where}: row {row}, {column}: {str(value.as_py())[:60]} is not {expected}") from None
+                named = row if rows is None else rows[row - 1]
+                raise InputError(
+                    f"{where}: row {named}, {column}: {str(value.as_py())[:60]} is not {expected}"
+                ) from None
         raise
 
 

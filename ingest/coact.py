@@ -18,13 +18,11 @@ from graph.log import EventLog
 from graph.model import SECOND
 from graph.peers.coortweet import CooRTweetConfig
 from graph.peers.toolkit import ToolkitConfig
-from graph.tablefiles import check_target, write_table
-from graph.versions import versions
+from graph.tablefiles import check_target, made_with, write_table
 from graph.words import count, day, number, shown
 from ingest.load import source_files
 from ingest.stage import staged
 
-SHAPING = ("shoal", "python", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "graspologic-native")
 HORIZON = 60  # windows, unless another is asked for
 LOOK_ALIKES = 3  # so many are named
 
@@ -99,7 +97,7 @@ def peer_network(
         "preset": preset,
         "parameters": asdict(config),
         "inputs": [{"file": f.name, "sha256": sha256_of(f)} for f in files],  # here the order of rows counts
-        "versions": _versions(),
+        "versions": made_with(),
     }
     rows = write_table(network, out, choices, directed=isinstance(config, ToolkitConfig))
     say(f"{out}: {count(rows, 'edge')} of {preset}, from {count(table.num_rows, 'row')}")
@@ -145,10 +143,6 @@ def _check_out(out: Path, events: Sequence[Path]) -> None:
                 raise InputError(f"{out}: is one of the files that are read; --out needs another name")
 
 
-def _versions() -> dict[str, str]:
-    return {name: value for name, value in versions().items() if name in SHAPING}
-
-
 def _as_read(log: EventLog) -> list[dict[str, Any]]:
     """What was read from each file. The hashes are of its good rows, sorted: their order in the file is no matter."""
     return [
@@ -169,7 +163,7 @@ def _choices(config: CoactConfig, found: Coacted, about: dict[str, Any]) -> dict
         "parameters": asdict(config),
         "data_window": {"since": facts["since"], "until": facts["until"]},
         "found": {name: value for name, value in facts.items() if name not in ("since", "until")},
-        "versions": _versions(),
+        "versions": made_with(),
         **about,
     }
 
