@@ -1,0 +1,137 @@
+"""Spark in the place of DuckDB: the same statements, the same integers.
+
+`SparkConnection` has the shape of graph.engines.Connection. A temporary table is a view whose rows Spark keeps, in
+memory as far as they fit and else in its temporary files, until the table is made anew or the connection is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from graph import spark_home
+from graph.dialect import for_spark
+from graph.log import EventLog
+from graph.model import LOG_TABLES, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LAST = """
+SELECT * EXCEPT (place) FROM (
+    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY file DESC, row DESC) AS place FROM {rows}
+) WHERE place = 1
+"""
+
+
+class SparkResult:
+    """The rows of one query; asked for when they are read, in the query's order."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        self._frame = frame
+
+    def to_arrow_table(self) -> pa.Table:
+        """The rows as an Arrow table."""
+        return self._frame.toArrow()
+
+    def df(self) -> pd.DataFrame:
+        """The rows as a data frame, with the types that DuckDB gives."""
+        frame: pd.DataFrame = self.to_arrow_table().to_pandas()
+        return frame
+
+    def fetchall(self) -> list[Any]:
+        """The rows as tuples."""
+        return [tuple(row) for row in self._frame.collect()]
+
+
+class SparkConnection:
+    """Statements in DuckDB's dialect on a Spark session.
+
+    Each connection has tables of its own; several may share one Spark.
+    """
+
+    def __init__(self, session: SparkSession) -> None:
+        self._session = session.newSession()
+        self._kept: dict[str, DataFrame] = {}
+
+    def execute(self, query: str, parameters: Mapping[str, Any] | None = None, /) -> SparkResult:
+        """Run a statement: a query, or `CREATE OR REPLACE TEMP TABLE name AS` a query, which is run at once.
+
+        Raises InputError where the statement cannot be said in Spark's dialect.
+        """
+        statement = for_spark(query)
+        frame = self._session.sql(statement.query, args=dict(parameters or {}))
+        if statement.makes is not None:
+            self._keep(statement.makes, frame)
+        return SparkResult(frame)
+
+    def sql(self, query: str, /, *, params: Mapping[str, Any] | None = None) -> SparkResult:
+        """Ask a query."""
+        return self.execute(query, params)
+
+    def register(self, name: str, table: pa.Table, /) -> None:
+        """Let statements read an Arrow table under this name."""
+        self._session.createDataFrame(table).createOrReplaceTempView(name)
+
+    def unregister(self, name: str, /) -> None:
+        """Forget a registered table."""
+        self._session.catalog.dropTempView(name)
+
+    def close(self) -> None:
+        """Forget all tables."""
+        for name in list(self._kept):
+            self._kept.pop(name).unpersist()
+            self._session.catalog.dropTempView(name)
+
+    def read(self, log: EventLog) -> None:
+        """Make the views interactions, actions, accounts and labels, as EventLog.connect does."""
+        for name, table in LOG_TABLES.items():
+            self._rows(table, log.files(name)).createOrReplaceTempView(name)
+
+    def _keep(self, name: str, frame: DataFrame) -> None:
+        from pyspark import StorageLevel
+
+        before = self._kept.pop(name, None)
+        if before is not None:
+            before.unpersist()  # first: Spark knows kept rows by their query, and the new one may be the same
+        frame.persist(StorageLevel.MEMORY_AND_DISK).count()
+        frame.createOrReplaceTempView(name)
+        self._kept[name] = frame
+
+    def _rows(self, table: Table, files: list[Path]) -> DataFrame:
+        if not files:
+            return self._session.createDataFrame(table.schema.empty_table())
+        rows = self._session.read.parquet(*map(_escaped, files))
+        if table.name == "accounts":  # one row an account: the one appended last
+            rows = self._session.sql(
+                LAST, rows=rows.select("*", rows._metadata.file_path.alias("file"), rows._metadata.row_index.alias("row"))
+            )
+        return rows.select(*table.columns)
+
+
+def _escaped(path: Path) -> str:
+    """A path as Spark takes it, which reads *, ?, [, { and the like as patterns."""
+    return "".join("\\" + c if c in "*?[]{}\\" else c for c in str(path.absolute()))
+
+
+@contextmanager
+def spark_connection(
+    log: EventLog,
+    *,
+    master: str = "local[2]",
+    heap_mb: int = 4096,
+    options: Mapping[str, str] | None = None,
+) -> Iterator[SparkConnection]:
+    """A Spark of our own with the views of the log; the other arguments and errors are those of spark_home.session."""
+    with spark_home.session(master=master, heap_mb=heap_mb, options=options) as session:
+        connection = SparkConnection(session)
+        try:
+            connection.read(log)
+            yield connection
+        finally:
+            connection.close()
