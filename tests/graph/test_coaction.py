@@ -155,6 +155,46 @@ def test_the_order_of_rows_changes_nothing() -> None:
     pd.testing.assert_frame_equal(one.scales[0].crowds(nobody), two.scales[0].crowds(nobody))
 
 
+@settings(max_examples=50, deadline=None)
+@given(events, st.integers(1, 2))
+def test_hot_actions_are_those_amid_a_crowd_and_candidates_are_counted_on_all_actions(
+    rows: list[Event], crowd: int
+) -> None:
+    connection = connect(rows)
+    coaction.prepare(connection, 0, 1000)
+    found = coaction.count(connection, coaction.CoactionConfig(W, H, (1.0,), 1, crowd))
+    shared = {key for key in {r[1:3] for r in rows} if len({r[0] for r in rows if r[1:3] == key}) > 1}
+    hot = [
+        r
+        for r in rows
+        if r[1:3] in shared and sum(o[0] != r[0] and o[1:3] == r[1:3] and abs(o[3] - r[3]) <= W for o in rows) > crowd
+    ]
+    assert (found.hot["actions"], found.hot["objects"]) == (len(hot), len({r[1:3] for r in hot}))
+    cold = event_pairs([r for r in rows if r not in hot], W)
+    names = list(coaction.account_names(connection))
+    got = {(names[c.a], names[c.z], c.channel) for c in found.candidates.itertuples()}
+    every = event_pairs(rows, W)
+    assert set(cold) <= got <= set(every)  # what the signatures add has met
+    near = event_pairs(rows, H)
+    total = found.scales[0].meetings.groupby("pair")[["near", "met"]].sum()
+    for c in found.candidates.itertuples():
+        key = (names[c.a], names[c.z], c.channel)
+        assert tuple(total.loc[c.pair]) == (len(near[key]), len(every[key]))
+
+
+def test_two_accounts_in_the_same_crowds_at_the_same_moments_are_candidates() -> None:
+    rows: list[Event] = []
+    for note in range(12):
+        crowd = [(f"p{note}-{i}", 7 * i % 40) for i in range(30)]  # other people every time
+        rows += [(who, "like", f"n{note}", at, f"{who}") for who, at in [*crowd, ("x", 20), ("y", 20)]]
+    connection = connect(rows)
+    coaction.prepare(connection, 0, 1000)
+    found = coaction.count(connection, coaction.CoactionConfig(W, H, (1.0,), 3, crowd=3))
+    names = list(coaction.account_names(connection))
+    assert found.hot["objects"] == 12
+    assert {(names[c.a], names[c.z]) for c in found.candidates.itertuples()} == {("x", "y")}
+
+
 @pytest.mark.parametrize(("window", "horizon"), [(0, 100), (-5, 100), (90_000_000_000, 10**12), (10, 15)])
 def test_windows_that_mean_nothing_are_refused(window: int, horizon: int) -> None:
     with pytest.raises(InputError, match=r"window|horizon"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -47,6 +49,33 @@ def test_a_cluster_needs_evidence_of_its_own() -> None:
     assert p["strong"] < 0.01
     assert p["weak"] > 0.5
     assert p["kin"] < 0.05
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(1e-6, 0.9), st.booleans()), min_size=1, max_size=9))
+def test_the_tail_is_never_below_the_exact_one_and_equals_it_where_all_of_much_was_met(
+    objects: list[tuple[float, bool]],
+) -> None:
+    chance, met = np.array([c for c, _ in objects]), np.array([m for _, m in objects])
+    s = significance.STRENGTH
+    weight = np.log((chance + (1 - chance) * s) / (chance * (1 - s)))
+    exact = 0.0
+    for outcome in product([False, True], repeat=len(objects)):
+        if weight @ np.array(outcome) >= weight @ met - 1e-12:
+            exact += float(np.prod(np.where(outcome, chance, 1 - chance)))
+    bound = float(np.exp(significance.log_tail(np.zeros(len(objects), int), met, chance, 1)[0]))
+    assert bound >= exact * (1 - 1e-9)
+    if met.all() and len(objects) >= 3 and chance.max() <= 0.1:
+        assert bound <= exact * 1.05
+
+
+def test_a_meeting_where_everybody_meets_says_little() -> None:
+    rare, common = np.full(6, 0.02), np.full(6, 0.5)
+    both = np.concatenate([rare, common])
+    on_rare = significance.log_tail(np.zeros(12, int), np.repeat([True, False], 6), both, 1)[0]
+    on_common = significance.log_tail(np.zeros(12, int), np.repeat([False, True], 6), both, 1)[0]
+    assert on_rare < np.log(1e-8)
+    assert on_common > np.log(0.05)
 
 
 def platform(seed: int, *, bots: int = 0, joint: int = 12, jitter: float = 20.0, burst: bool = False) -> pa.Table:
