@@ -37,6 +37,7 @@ MOUNTED = {
     "serve": "api",
     "simulate": "ingest",
     "train": "gnn",
+    "windows": "ingest",
     "worker": "api",
 }
 BROWSE = """Where to look in Neo4j Browser: `shoal up --dir {folder}` prints its address and user. Then, for instance:

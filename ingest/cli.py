@@ -1,4 +1,4 @@
-"""Commands: coact, ingest, simulate."""
+"""Commands: coact, ingest, simulate, windows."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ PRESETS = {
     "coortweet": ("window", "min_participation", "fast_window", "edge_weight"),
     "coordination-network-toolkit": ("window", "network", "minimum"),
 }
+
+
+class Spans(click.ParamType[tuple[int, ...]]):
+    """Lengths of time with commas between them, such as 30s,1m,5m, as microseconds."""
+
+    name = "spans"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Parse them; a wrong one is a usage error."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(Span().convert(part.strip(), param, ctx) for part in value.split(","))
 
 
 @click.command()
@@ -103,4 +115,49 @@ def simulate(target: Path, accounts: int, seed: int, days: int) -> None:
     )
 
 
-COMMANDS = {"coact": coact, "ingest": ingest, "simulate": simulate}
+@click.command()
+@click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@click.option("--windows", "spans", type=Spans(), default="10s,30s,1m,2m,5m,10m,30m,1h", show_default=True)
+@click.option("--since", type=Moment(), help="Start of the data window (default: the first event).")
+@click.option("--until", type=Moment(), help="End of it, exclusive (default: just after the newest event).")
+@click.option("--fdr", default=0.01, show_default=True, help="Rate of false discoveries among edges.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the table as well: a name in .csv or .parquet.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Write a picture: a name in .svg or .html.")
+def windows(
+    events: tuple[Path, ...],
+    format_name: str,
+    spans: tuple[int, ...],
+    since: int | None,
+    until: int | None,
+    fdr: float,
+    out: Path | None,
+    plot: Path | None,
+) -> None:
+    """Try several windows on EVENTS (files or folders): what each finds, how steady it is, and which one to use.
+
+    The suggestion rests on the earlier part of the data; what it finds in the later part is shown beside it.
+    """
+    from graph.files import write_bytes
+    from graph.tablefiles import check_target, write_table
+    from graph.windows import WindowsConfig, scan, steps
+    from graph.windows_picture import page, svg
+    from graph.windows_text import metadata, table, text
+    from ingest.stage import staged
+
+    config = WindowsConfig(spans, fdr)
+    for target, suffixes in ((out, (".csv", ".parquet")), (plot, (".svg", ".html"))):
+        if target is not None:
+            check_target(target, suffixes)
+    with staged(events, format_name) as log, log.connect() as connection:
+        connection.execute("SET temp_directory = $folder", {"folder": str(log.root / ".spill")})
+        with progress("trying windows", steps(config)) as advance:
+            found = scan(connection, config, since, until, advance)
+    if out is not None:
+        write_table(table(found), out, metadata(found))
+    if plot is not None:
+        write_bytes(plot, (svg if plot.suffix.lower() == ".svg" else page)(found).encode())
+    click.echo(text(found))
+
+
+COMMANDS = {"coact": coact, "ingest": ingest, "simulate": simulate, "windows": windows}

@@ -1,0 +1,256 @@
+"""Choosing a window: what each of several windows finds, how steady that is, and which one to use.
+
+The data are cut in time where half of the actions lie before. Everything that the suggestion rests on comes from the
+earlier part; the later part had no say, so what is shown for it is what to expect of the window.
+
+Every window is held to the same rate of false discoveries, so the number of accounts with an edge may be compared over
+windows: it grows until the window is as wide as the coordination is slow, and then chance takes over and it falls. The
+suggestion is the smallest window
+
+    - that has at least KEEP of the largest number of accounts with an edge: no slower network is lost, and
+    - whose accounts are as steady as those of any such window, within STEADY: found in the first and again in the
+      second half of the earlier part (Jaccard overlap, among the accounts that act in both halves).
+
+A smaller window is better evidence at equal yield: fewer strangers meet in it, and fewer pairs have to be looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+import numpy as np
+
+from graph import coaction, communities, significance
+from graph.coaction import CoactionConfig
+from graph.errors import InputError, NothingFoundError
+from graph.model import SECOND
+from graph.statements import sql
+
+WINDOWS = tuple(s * SECOND for s in (10, 30, 60, 120, 300, 600, 1800, 3600))
+HORIZON = 60  # windows; as in detection
+KEEP = 0.9
+STEADY = 0.8
+WORK = 20_000_000  # pairs of events; beyond them, pairs of accounts are counted for a sample of accounts
+
+Ends = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class WindowsConfig:
+    """Which windows are tried (microseconds; sorted, each once), at which rate of false discoveries.
+
+    Raises InputError for none, for one that means nothing, and for a rate that is none.
+    """
+
+    windows: tuple[int, ...] = WINDOWS
+    fdr: float = 0.01
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Sort and refuse."""
+        if not self.windows:
+            raise InputError("no windows; expected for instance 30s,1m,5m")
+        if not 0 < self.fdr < 1:
+            raise InputError(f"fdr: {self.fdr}; expected a rate between 0 and 1")
+        object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
+        for window in self.windows:
+            self.coaction(window)
+
+    @staticmethod
+    def coaction(window: int) -> CoactionConfig:
+        """What counts as a co-action with this window."""
+        return CoactionConfig(window, HORIZON * window)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one window finds in one stretch of time: candidate pairs, edges, clusters and the accounts in them."""
+
+    candidates: int
+    edges: frozenset[Ends]
+    clusters: int
+    clustered: int
+
+    @cached_property
+    def accounts(self) -> frozenset[str]:
+        """Accounts with an edge."""
+        return frozenset(account for ends in self.edges for account in ends)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One window. What is not said to be of the later part is of the earlier one.
+
+    Attributes:
+        window: microseconds.
+        pairs: pairs of accounts with a co-action; `sampled`: estimated from a sample of accounts.
+        earlier, later: what is found in each part.
+        neighbours: Jaccard overlap of the edges with those of the windows beside it, on average.
+        halves: overlap of the accounts found in the two halves of the earlier part, of those that act in both.
+        again: overlap of the accounts found in the earlier and in the later part, of those that act in both.
+    """
+
+    window: int
+    pairs: int
+    sampled: bool
+    earlier: Found
+    later: Found
+    neighbours: float | None
+    halves: float | None
+    again: float | None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the windows find, and the one that is suggested.
+
+    Attributes:
+        since, halfway, until: the earlier part begins at `since`, the later one at `halfway` (microseconds UTC).
+        actions: of the whole data window.
+        rows: by window.
+        suggested: number of the suggested row, or None: no window finds an edge in the earlier part.
+    """
+
+    fdr: float
+    since: int
+    halfway: int
+    until: int
+    actions: int
+    rows: tuple[Row, ...]
+    suggested: int | None
+
+
+def steps(config: WindowsConfig) -> int:
+    """How many times `scan` advances."""
+    return 4 * len(config.windows)
+
+
+def scan(
+    connection: duckdb.DuckDBPyConnection,
+    config: WindowsConfig,
+    since: int | None = None,
+    until: int | None = None,
+    advance: Callable[[float], None] = lambda _n: None,
+) -> Scan:
+    """Try every window.
+
+    Args:
+        connection: of an event log (graph.log.EventLog.connect).
+        config: the windows.
+        since: first microsecond (default: the first action).
+        until: the one after the last (default: just after the newest action).
+        advance: is told of `steps(config)` steps.
+
+    Raises:
+        NothingFoundError: no action lies in the data window.
+    """
+    first, last, halfway, actions = _halfway(connection, since, until)
+    if halfway is None:
+        raise NothingFoundError("no action lies in the data window")
+    since, until = first if since is None else since, last + 1 if until is None else until
+    middle = _halfway(connection, since, halfway)[2] or halfway
+    found: dict[str, tuple[list[Found], frozenset[str]]] = {}
+    pairs: list[tuple[int, bool]] = []
+    stretches = {
+        "earlier": (since, halfway),
+        "later": (halfway, until),
+        "one": (since, middle),
+        "two": (middle, halfway),
+    }
+    for name, stretch in stretches.items():
+        coaction.prepare(connection, *stretch)
+        names = coaction.account_names(connection)
+        each = []
+        for window in config.windows:
+            each.append(_find(connection, window, config, names))
+            if name == "earlier":
+                pairs.append(_pairs(connection, window))
+            advance(1)
+        found[name] = each, frozenset(names.tolist())
+    rows = _rows(config.windows, pairs, found)
+    return Scan(config.fdr, since, halfway, until, actions, rows, suggest(rows))
+
+
+def suggest(rows: Sequence[Row]) -> int | None:
+    """Number of the window to use: the rule that the module's docstring states.
+
+    Steadiness counts only where it is known: where a half of the earlier part is too short for any edge, it is not.
+    """
+    yields = [len(row.earlier.accounts) for row in rows]
+    most = max(yields, default=0)
+    if not most:
+        return None
+    enough = [i for i, accounts in enumerate(yields) if accounts >= KEEP * most]
+    steadiest = max((rows[i].halves or 0.0 for i in enough), default=0.0)
+    return next(i for i in enough if (rows[i].halves or 0.0) >= STEADY * steadiest)
+
+
+def jaccard(one: frozenset[object], other: frozenset[object]) -> float | None:
+    """Size of what both have over size of what either has; None if both are empty."""
+    either = len(one | other)
+    return len(one & other) / either if either else None
+
+
+def _halfway(
+    connection: duckdb.DuckDBPyConnection, since: int | None, until: int | None
+) -> tuple[int, int, int | None, int]:
+    """First and last time, the time that halves the actions, and their number."""
+    limits = np.iinfo(np.int64)
+    given = {
+        "since": int(limits.min) if since is None else since,
+        "until": int(limits.max) if until is None else until,
+    }
+    row: tuple[int, int, int | None, int] = connection.execute(sql("windows_halfway"), given).fetchall()[0]
+    return row
+
+
+def _find(connection: duckdb.DuckDBPyConnection, window: int, config: WindowsConfig, names: np.ndarray) -> Found:
+    counted = coaction.count(connection, config.coaction(window))
+    tested = significance.test(counted, config.fdr).pairs
+    kept = tested[tested["q_value"] <= config.fdr]
+    a, z = kept["a"].to_numpy(np.int64), kept["z"].to_numpy(np.int64)
+    members = communities.find(a, z, communities.ClusterConfig(), config.seed)
+    edges = frozenset(zip(names[a].tolist(), names[z].tolist(), strict=True))
+    return Found(len(tested), edges, int(members["cluster"].nunique()), len(members))
+
+
+def _pairs(connection: duckdb.DuckDBPyConnection, window: int) -> tuple[int, bool]:
+    """Pairs of accounts with a co-action, and whether that is an estimate."""
+    work: int = connection.execute(sql("windows_work").format(reach=2 * int(window))).fetchall()[0][0]
+    modulus = max(1, math.ceil(work / WORK))
+    given = {"window": window, "modulus": modulus}
+    ordered: int = connection.execute(sql("windows_pairs"), given).fetchall()[0][0]
+    return ordered * modulus // 2, modulus > 1
+
+
+def _rows(
+    windows: tuple[int, ...], pairs: list[tuple[int, bool]], found: dict[str, tuple[list[Found], frozenset[str]]]
+) -> tuple[Row, ...]:
+    earlier, later = found["earlier"][0], found["later"][0]
+
+    def overlap(one: str, other: str, i: int) -> float | None:
+        active = found[one][1] & found[other][1]
+        return jaccard(found[one][0][i].accounts & active, found[other][0][i].accounts & active)
+
+    return tuple(
+        Row(
+            window,
+            *pairs[i],
+            earlier[i],
+            later[i],
+            _neighbours(earlier, i),
+            overlap("one", "two", i),
+            overlap("earlier", "later", i),
+        )
+        for i, window in enumerate(windows)
+    )
+
+
+def _neighbours(found: list[Found], i: int) -> float | None:
+    beside = [jaccard(found[i].edges, found[j].edges) for j in (i - 1, i + 1) if 0 <= j < len(found)]
+    known = [overlap for overlap in beside if overlap is not None]
+    return sum(known) / len(known) if known else None
