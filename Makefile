@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PACKAGES := graph gnn api ingest
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: help install demo test check types lint imports docs docs-check lock lock-neo4j figures clean
+.PHONY: help install demo test check types lint imports docs docs-check lock lock-neo4j bench bench-install figures clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -64,5 +64,16 @@ lock: $(UV)  ## resolve the Python dependencies anew
 lock-neo4j: $(VENV)/.installed  ## resolve the Maven artifacts anew
 	$(BIN)/shoal lock-neo4j
 
+bench/.venv/.installed: $(UV) requirements.lock bench/requirements.lock pyproject.toml
+	test -x bench/.venv/bin/python || $(UV) venv --quiet --python $(PYTHON) bench/.venv
+	VIRTUAL_ENV=$(CURDIR)/bench/.venv $(UV) pip sync --quiet --require-hashes requirements.lock bench/requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/bench/.venv $(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
+	touch $@
+
+bench-install: bench/.venv/.installed  ## install what the benchmarks compare with, apart from the product
+
+lock-bench: $(UV) requirements.lock  ## resolve the benchmarks' peers anew, to the product's own versions
+	$(UV) pip compile bench/requirements.in --constraint requirements.lock --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --quiet --upgrade -o bench/requirements.lock
+
 clean:  ## remove what was installed
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) bench/.venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
