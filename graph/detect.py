@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from graph import coaction, communities, networks, roles, selection, significance
+from graph import coaction, communities, networks, reborn, roles, selection, significance
 from graph.behaviour import behaviour
 from graph.edges import edge_table
 from graph.errors import InputError, NothingFoundError
 from graph.log import EventLog
-from graph.model import CLUSTERS, DAY, EVIDENCE, NETWORKS
+from graph.model import CLUSTERS, DAY, EVIDENCE, LEADS, NETWORKS
 from graph.runs import Building, Run
 from graph.statements import sql
 
@@ -116,10 +116,26 @@ def detect(
         advance(1)
         whole = counts[counts["channel"] == "all"]
         clusters, groups = _clusters(connection, whole, members, config)
-        building.write("clusters", _named_clusters(clusters, names))
+        named = _named_clusters(clusters, names)
+        building.write("clusters", named)
         advance(1)
-        found_networks = _networks(clusters, groups, counts, names, parent)
+        identified = networks.identify(
+            named.select(["account_id", "cluster_id"]).to_pandas(), networks.members_of(parent)
+        )
+        history = networks.lineage(identified, parent)
+        building.write("lineage", history)
+        found_networks = _networks(clusters, groups, counts, names, identified)
         building.write("networks", found_networks)
+        leads = roles.leads(connection, selection.inside(whole, clusters), clusters, config.coaction.window)
+        leads["account_id"], leads["cluster_id"] = names[leads["account"]], _cluster_ids(leads["cluster"], names)
+        building.write("leads", pa.Table.from_pandas(leads[LEADS.columns], preserve_index=False))
+        known = (
+            clusters[["account"]]
+            .rename(columns={"account": "a"})
+            .assign(network_id=named["cluster_id"].to_pandas().map(identified.set_index("cluster_id")["network_id"]))
+        )
+        found_again = reborn.find(connection, known, **window)
+        building.write("reborn", found_again)
         building.write("evidence", _evidence(connection, whole, clusters, config, window))
         advance(1)
         connection.register("kept", pa.Table.from_pandas(kept[["a", "z"]], preserve_index=False))
@@ -143,13 +159,15 @@ def detect(
         clusters_found=len(chance),
         clustered=len(clusters),
         networks=found_networks.num_rows,
+        dissolved=history.num_rows - found_networks.num_rows,
+        reborn=found_again.num_rows,
     )
 
 
 def _clusters(
     connection: duckdb.DuckDBPyConnection, edges: pd.DataFrame, members: pd.DataFrame, config: DetectConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Members (account, cluster, stability, role, inner) and, per cluster, objects, days, first_at, last_at."""
+    """Members (as graph.roles.assign gives them) and, per cluster, objects, days, first_at, last_at."""
     inside = selection.inside(edges, members)
     connection.register("kept", pa.Table.from_pandas(inside[["a", "z", "cluster"]], preserve_index=False))
     groups = connection.execute(sql("network_objects"), {"window": config.coaction.window}).df()
@@ -177,38 +195,28 @@ def _cluster_ids(cluster: pd.Series, names: np.ndarray) -> np.ndarray:
 
 
 def _networks(
-    clusters: pd.DataFrame, groups: pd.DataFrame, counts: pd.DataFrame, names: np.ndarray, parent: Run | None
+    clusters: pd.DataFrame, groups: pd.DataFrame, counts: pd.DataFrame, names: np.ndarray, identified: pd.DataFrame
 ) -> pa.Table:
     if clusters.empty:
         return NETWORKS.schema.empty_table()
-    members = _named_clusters(clusters, names).to_pandas()
     inside = counts.assign(cluster=counts["a"].map(clusters.set_index("account")["cluster"]))
     inside = inside[inside["cluster"].eq(counts["z"].map(clusters.set_index("account")["cluster"]))]
     per_channel = inside.groupby(["cluster", "channel"]).size().rename("edges").reset_index()
     busiest = per_channel[per_channel["channel"] != "all"].sort_values(
         ["cluster", "edges", "channel"], ascending=[True, False, True]
     )
-    rows = groups.merge(
-        clusters.groupby("cluster").agg(size=("account", "size"), stability=("stability", "first")), on="cluster"
-    ).merge(per_channel[per_channel["channel"] == "all"][["cluster", "edges"]], on="cluster")
+    rows = groups.merge(clusters.groupby("cluster").agg(stability=("stability", "first")), on="cluster").merge(
+        per_channel[per_channel["channel"] == "all"][["cluster", "edges"]], on="cluster"
+    )
     rows = rows.merge(busiest.groupby("cluster")["channel"].agg(list).rename("channels"), on="cluster")
     rows["cluster_id"] = _cluster_ids(rows["cluster"], names)
-    rows = rows.merge(networks.identify(members[["account_id", "cluster_id"]], _earlier(parent)), on="cluster_id")
+    rows = rows.merge(identified[["cluster_id", "network_id", "change", "size"]], on="cluster_id")
     rows["density"] = rows["edges"] / (rows["size"] * (rows["size"] - 1) / 2)
     rows["title"] = [
         networks.title(*r) for r in rows[["size", "channels", "objects", "days"]].itertuples(index=False, name=None)
     ]
     rows = rows.sort_values("network_id")[NETWORKS.columns]
     return NETWORKS.check(pa.Table.from_pandas(rows, preserve_index=False, schema=NETWORKS.schema), "networks")
-
-
-def _earlier(parent: Run | None) -> pd.DataFrame:
-    """Members of the parent run's networks: account_id, network_id."""
-    if parent is None:
-        return pd.DataFrame({"account_id": [], "network_id": []}, dtype=str)
-    clusters = parent.table("clusters", ["account_id", "cluster_id"]).to_pandas()
-    members = clusters.merge(parent.table("networks", ["network_id", "cluster_id"]).to_pandas(), on="cluster_id")
-    return pd.DataFrame(members[["account_id", "network_id"]])
 
 
 def _evidence(

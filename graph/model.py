@@ -33,6 +33,7 @@ PRIVATE_KINDS = ("message", "group_message")
 PRIVATE_MARK = "private-"  # begins the value of an object that stands for something in a private text
 LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
 LABEL_SOURCES = ("platform", "review", "report")
+BAN_RECORDS = ("imposed", "lifted")
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,16 @@ LABELS_TABLE = _table(
     ("at", _I, "when it was given, microseconds UTC"),
     ("confidence", _F, "0 to 1"),
 )
+BANS = _table(
+    "bans",
+    ["record_id"],
+    ("record_id", _S, "id of the record, after the decision it tells of"),
+    ("ban_id", _S, "the ban; `lifted` names the one that was `imposed`, and takes it back"),
+    ("account_id", _S, "the account banned"),
+    ("network_id", _S, "the network it was banned with"),
+    ("what", _S, "one of " + ", ".join(BAN_RECORDS)),
+    ("at", _I, "when, microseconds UTC"),
+)
 ACTIONS = _table(
     "actions",
     ["event_id", "channel", "object_id"],
@@ -157,6 +168,42 @@ NETWORKS = _table(
     ("first_at", _I, "first co-action, microseconds UTC"),
     ("last_at", _I, "last co-action, microseconds UTC"),
     ("title", _S, "what it does, in a line a person can read"),
+)
+LINEAGE = _table(
+    "lineage",
+    ["network_id"],
+    ("network_id", _S, "a network of this run, or one of the parent run that no cluster continues"),
+    ("change", _S, "born, grew, shrank, same, split, merged or dissolved"),
+    ("parents", _L, "networks of the parent run that it continues, itself among them where it keeps its id"),
+    ("size", _I, "accounts; 0 if dissolved"),
+    ("size_before", _I, "accounts of the network with this id in the parent run; null: the id is new"),
+    ("joined", _I, "accounts that were not in it then; null: the id is new"),
+    ("left", _I, "accounts that were in it then and are no longer; null: the id is new"),
+    ("last_run_id", _S, "if dissolved: the run that holds its last members, which is the parent; else null"),
+    ("title", _S, "if dissolved: what it did; else null"),
+)
+LEADS = _table(
+    "leads",
+    ["account_id"],
+    ("account_id", _S, "the account; unclustered accounts are left out"),
+    ("cluster_id", _S, "its cluster"),
+    ("co_actions", _I, "its co-actions along coordination edges inside the cluster"),
+    ("lead_share", _F, "share of them in which it acted first, a tie counting half; null: it has none"),
+    ("median_lag", _I, "its median distance to the other, microseconds; below 0: it acts first; null: it has none"),
+)
+REBORN = _table(
+    "reborn",
+    ["network_id", "banned_network_id"],
+    ("network_id", _S, "a network of this run, of mostly new accounts, none of them banned"),
+    ("banned_network_id", _S, "the banned network it matches more than chance explains"),
+    ("matched_by", _L, "what tells: template, device, target; strongest first"),
+    ("p_value", _F, "of the strongest, times everything that was tested in the run (Bonferroni)"),
+    ("templates", _I, "texts (templates) of the banned network that its accounts use"),
+    ("devices", _I, "devices and registration clients of the banned network that its accounts use"),
+    ("targets", _I, "other objects of the banned network that its accounts act on"),
+    ("new_accounts", _I, "its accounts that were not seen before the ban"),
+    ("banned_accounts", _I, "accounts of the banned network whose ban stands"),
+    ("banned_at", _I, "when the first of them was banned, microseconds UTC"),
 )
 EVIDENCE = _table(
     "evidence",
@@ -218,5 +265,20 @@ def is_private(channel: str, object_id: str) -> bool:
     return channel in PRIVATE_KINDS or kind == "group" or value.startswith(PRIVATE_MARK)
 
 
-LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, ACTIONS)}
-RUN_TABLES = {t.name: t for t in (EDGES, CLUSTERS, NETWORKS, EVIDENCE, BEHAVIOUR, MEASURES, SCORES, SUGGESTIONS)}
+LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS)}
+RUN_TABLES = {
+    t.name: t
+    for t in (
+        EDGES,
+        CLUSTERS,
+        NETWORKS,
+        LINEAGE,
+        LEADS,
+        REBORN,
+        EVIDENCE,
+        BEHAVIOUR,
+        MEASURES,
+        SCORES,
+        SUGGESTIONS,
+    )
+}
