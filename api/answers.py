@@ -77,6 +77,15 @@ class History(BaseModel):
     next_cursor: str | None
 
 
+class RebornOut(BaseModel):
+    """A banned network that a network may be again: it raises priority, never a tier."""
+
+    banned_network_id: str
+    matched_by: list[str]
+    p_value: float
+    text: str
+
+
 class NetworkSummary(BaseModel):
     """A network of the current publication."""
 
@@ -90,6 +99,8 @@ class NetworkSummary(BaseModel):
     days: int | None
     channels: list[str]
     change: str | None
+    parents: list[str]
+    reborn: list[RebornOut]
     first_at: str | None
     last_at: str | None
     run_id: str

@@ -116,9 +116,12 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
             rooms.work(engine, place, every=every, go_on=go_on)
             return
         done = rooms.once(engine, place, go_on)
-    click.echo(f"{done.actions:,} actions carried on, {done.events:,} events and {done.labels:,} labels delivered.")
+    click.echo(
+        f"{done.actions:,} actions carried on, {done.events:,} events, {done.labels:,} labels "
+        f"and {done.bans:,} bans or lifted bans delivered."
+    )
     if done.waiting:
-        raise ConflictError(f"labels still wait: {done.waiting}")
+        raise ConflictError(f"labels or bans still wait: {done.waiting}")
 
 
 @click.group()

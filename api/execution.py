@@ -78,6 +78,7 @@ def _apply(tx: Connection, row: Row[Any], batch: int, at: int) -> str:
         for penalty in made:
             name = penalty["account_id"]
             events.append(_event("applied", row, penalty, row.action, reasons[name], at))
+            events += _ban_record("imposed", row, penalty, at)
             detail = {"account_id": name, "penalty_id": penalty["penalty_id"], "tier": row.action}
             entries.append(audit.Entry(row.executor, "penalty.applied", row.action_id, detail))
         _set_states(tx, row.action_id, acted_on, "applied", at)
@@ -139,6 +140,22 @@ def _event(
     return outbox.Event(event_id, outbox.ENFORCEMENT, payload)
 
 
+def _ban_record(what: str, row: Row[Any], penalty: dict[str, Any], at: int) -> list[outbox.Event]:
+    """What the event log learns of a ban (of a milder penalty: nothing), so that later runs know banned networks."""
+    if penalty["tier"] != "ban":
+        return []
+    record_id = f"ban.{what}:{penalty['penalty_id']}"
+    payload = {
+        "record_id": record_id,
+        "ban_id": penalty["penalty_id"],
+        "account_id": penalty["account_id"],
+        "network_id": row.network_id,
+        "what": what,
+        "at": at,
+    }
+    return [outbox.Event(record_id, outbox.BAN, payload)]
+
+
 def _set_states(tx: Connection, action_id: str, names: Sequence[str], state: str, at: int, **values: Any) -> None:
     tx.execute(
         update(targets)
@@ -168,6 +185,7 @@ def _reverse(tx: Connection, row: Row[Any], batch: int, at: int) -> str:
         by_state[state].append(name)
         told = {**penalty, "expires_at": remains.expires_at}
         events.append(_event("reversed", row, told, remains.tier, [], at))
+        events += _ban_record("lifted", row, penalty, at)
         detail = {"account_id": name, "penalty_id": penalty["penalty_id"], "effective": remains.tier}
         entries.append(audit.Entry(row.reverser, "penalty.reversed", row.action_id, detail))
     for state, which in by_state.items():

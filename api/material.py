@@ -20,17 +20,18 @@ from api.rules import Policy
 from graph.errors import IntegrityError
 from graph.log import EventLog
 from graph.model import RUN_TABLES
+from graph.reborn import told
 from graph.runs import Run
 
 OUTSIDE = "(event log)"  # the one reviewer that all reviews made outside Shoal count as
 EVIDENCE_ROWS = 20
 _SQL = Path(__file__).parent / "sql"
-_READ = ("clusters", "networks", "behaviour", "scores", "suggestions", "evidence")
+_READ = ("clusters", "networks", "lineage", "reborn", "behaviour", "scores", "suggestions", "evidence")
 
 
 @dataclass(frozen=True)
 class Material:
-    """A run's part of a publication."""
+    """A run's part of a publication. `reborn`: network -> why it may be a banned one again, in a sentence."""
 
     run_id: str
     manifest_sha256: str
@@ -43,6 +44,7 @@ class Material:
     members: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
     suggestions: list[dict[str, Any]]
+    reborn: dict[str, str]
 
 
 def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int) -> Material:
@@ -69,6 +71,7 @@ def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int
         membership = _select(connection, "members", {})
     finally:
         connection.close()
+    again = _again(tables["reborn"].to_pylist())
     return Material(
         run_id=run.run_id,
         manifest_sha256=hashlib.sha256((run.path / "manifest.json").read_bytes()).hexdigest(),
@@ -77,10 +80,11 @@ def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int
         until=until,
         known=sorted(tables["behaviour"].column("account_id").to_pylist()),
         facts=_facts(rows, marks, policy, until, (now - created) / DAY),
-        networks=tables["networks"].to_pylist(),
+        networks=_networks(tables, again),
         members=membership,
         evidence=evidence,
         suggestions=tables["suggestions"].to_pylist(),
+        reborn={network_id: found[0]["text"] for network_id, found in again.items()},
     )
 
 
@@ -88,6 +92,23 @@ def _select(connection: Any, name: str, parameters: dict[str, Any]) -> list[dict
     text = (_SQL / f"{name}.sql").read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = connection.sql(text, params=parameters).to_arrow_table().to_pylist()
     return rows
+
+
+def _again(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Each reborn network's matches, the surest first, as the store keeps them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda r: (r["network_id"], r["p_value"], r["banned_network_id"])):
+        kept = {name: row[name] for name in ("banned_network_id", "matched_by", "p_value")}
+        found.setdefault(row["network_id"], []).append({**kept, "text": told(row)})
+    return found
+
+
+def _networks(tables: dict[str, pa.Table], again: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    parents = {row["network_id"]: row["parents"] for row in tables["lineage"].to_pylist()}
+    return [
+        {**row, "parents": parents.get(row["network_id"], []), "reborn": again.get(row["network_id"], [])}
+        for row in tables["networks"].to_pylist()
+    ]
 
 
 def _facts(

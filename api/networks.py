@@ -55,6 +55,8 @@ def _summary(row: Any, current: Row[Any]) -> dict[str, Any]:
         "days": row["days"],
         "channels": row["channels"] or [],
         "change": row["change"],
+        "parents": row["parents"] or [],
+        "reborn": row["reborn"] or [],
         "first_at": None if row["first_at"] is None else iso(row["first_at"]),
         "last_at": None if row["last_at"] is None else iso(row["last_at"]),
         "run_id": current.run_id,

@@ -12,6 +12,7 @@ from api.tables import outbox
 
 ENFORCEMENT = "enforcement"  # to the platform: apply or lift a penalty
 LABEL = "label"  # to the event log: what a decision says about an account
+BAN = "ban"  # to the event log: a ban imposed on an account with its network, or lifted again
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from api.tables import accounts, evidence, members, networks, policies, publicat
 from graph.log import EventLog
 from graph.runs import Run
 
+REBORN_FIRST = 5.0  # added to a priority: before every score of the tier, behind the next tier (10 apart)
+
 
 @dataclass(frozen=True)
 class PublishReport:
@@ -171,9 +173,17 @@ def _queue(tx: Connection, material: Material, judged: list[Judged], context: Co
         for row in material.suggestions
         if row["account_id"] not in done
     }
+    again = {  # whom a network follows is not the network
+        m["account_id"]: material.reborn[m["network_id"]]
+        for m in material.members
+        if m["network_id"] in material.reborn and m["role"] != "followed"
+    }
     for item in judged:
         if item.judgement.review is not None:
-            wanted[item.subject_id] = (10.0 * rank(item.judgement.tier) + (item.score or 0.0), item.judgement.review)
+            priority, why = 10.0 * rank(item.judgement.tier) + (item.score or 0.0), item.judgement.review
+            if item.subject_id in again:
+                priority, why = priority + REBORN_FIRST, f"{why} {again[item.subject_id]}"
+            wanted[item.subject_id] = (priority, why)
     order = sorted((-priority, name) for name, (priority, _) in wanted.items())[: context.policy.reviews.queue_limit]
     tx.execute(delete(review_queue))
     rows = [

@@ -96,6 +96,8 @@ networks = Table(
     Column("network_id", ID, primary_key=True),
     Column("cluster_id", ID, nullable=False),
     Column("change", Text),
+    Column("parents", JSON(none_as_null=True)),
+    Column("reborn", JSON(none_as_null=True)),
     Column("size", Integer, nullable=False),
     Column("density", Float),
     Column("stability", Float),

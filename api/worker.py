@@ -1,6 +1,6 @@
 """The worker: carries actions on that a crash left, and takes the outbox where it belongs.
 
-Labels go into the event log, enforcement events into a JSON Lines feed file. A row counts as delivered
+Labels and bans go into the event log, enforcement events into a JSON Lines feed file. A row counts as delivered
 after it lies there, and what lies there already is not written again: a crash in between repeats nothing.
 """
 
@@ -24,7 +24,7 @@ from api.tables import targets
 from graph.errors import ConflictError, IntegrityError
 from graph.files import digest_of, write_table
 from graph.log import EventLog
-from graph.model import LABELS_TABLE
+from graph.model import BANS, LABELS_TABLE, Table
 from graph.workspace import Workspace
 
 PAGE = 1_000
@@ -38,28 +38,31 @@ class Pass:
     actions: int
     events: int
     labels: int
+    bans: int = 0
     waiting: str | None = None
 
     @property
     def idle(self) -> bool:
         """Whether there was nothing to do."""
-        return not (self.actions or self.events or self.labels)
+        return not (self.actions or self.events or self.labels or self.bans)
 
 
 def once(engine: Engine, folder: Workspace, go_on: Callable[[], bool] = lambda: True) -> Pass:
-    """Do all there is to do now. Labels wait, and `waiting` says for what, while another process writes the log."""
+    """Do all there is to do now. What goes into the log waits while another process writes it; `waiting` says why."""
     left = execution.under_way(engine)
     for action_id in left:
         execution.carry_on(engine, action_id, go_on=go_on)
-    events = labels = 0
+    events = labels = bans = 0
     while go_on() and (n := deliver_events(engine, folder.root / "feed.jsonl")):
         events += n
     try:
         while go_on() and (n := deliver_labels(engine, folder)):
             labels += n
+        while go_on() and (n := deliver_bans(engine, folder)):
+            bans += n
     except ConflictError as error:
-        return Pass(len(left), events, labels, waiting=str(error))
-    return Pass(len(left), events, labels)
+        return Pass(len(left), events, labels, bans, waiting=str(error))
+    return Pass(len(left), events, labels, bans)
 
 
 def work(engine: Engine, folder: Workspace, *, every: float, go_on: Callable[[], bool]) -> None:
@@ -129,34 +132,47 @@ def _confirm(tx: Connection, rows: Sequence[RowMapping], at: int) -> None:
 
 
 def deliver_labels(engine: Engine, folder: Workspace) -> int:
-    """Append up to a page of label events to the event log; returns how many were delivered.
+    """Append up to a page of labels to the event log; returns how many were delivered.
 
     Raises ConflictError while another process writes to the data folder.
     """
+    return _deliver(engine, folder, outbox.LABEL, LABELS_TABLE, {"source": "review", "confidence": 1.0})
+
+
+def deliver_bans(engine: Engine, folder: Workspace) -> int:
+    """Append up to a page of bans, imposed or lifted, to the event log; returns how many were delivered.
+
+    Raises ConflictError while another process writes to the data folder.
+    """
+    return _deliver(engine, folder, outbox.BAN, BANS, {})
+
+
+def _deliver(engine: Engine, folder: Workspace, kind: str, table: Table, more: dict[str, Any]) -> int:
     with reading(engine) as tx:
-        rows = outbox.pending(tx, outbox.LABEL, PAGE)
+        rows = outbox.pending(tx, kind, PAGE)
     if not rows:
         return 0
     with folder.writing():
-        _append_labels(folder.log, [row["payload"] for row in rows])
+        _append(folder.log, table, [{**row["payload"], **more} for row in rows])
     with writing(engine) as tx:
         outbox.delivered(tx, [row["seq"] for row in rows], clock())
     return len(rows)
 
 
-def _append_labels(log: EventLog, payloads: list[dict[str, Any]]) -> None:
-    """Append the labels the log does not have yet, as one batch."""
+def _append(log: EventLog, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Append the rows the log does not have yet, as one batch."""
+    key = table.key[0]
     connection = log.connect()
     try:
-        connection.register("wanted", pa.table({"label_id": [p["label_id"] for p in payloads]}))
-        present = connection.execute("SELECT label_id FROM labels JOIN wanted USING (label_id)").fetchall()
+        connection.register("wanted", pa.table({key: [row[key] for row in rows]}))
+        present = connection.execute(f"SELECT {key} FROM {table.name} JOIN wanted USING ({key})").fetchall()
     finally:
         connection.close()
     had = {row[0] for row in present}
-    new = [p for p in payloads if p["label_id"] not in had]
+    new = [row for row in rows if row[key] not in had]
     if not new:
         return
-    table = pa.Table.from_pylist([{**p, "source": "review", "confidence": 1.0} for p in new], LABELS_TABLE.schema)
-    staging = log.stage(digest_of([p["label_id"] for p in new])[:32])
-    write_table(staging / "labels.parquet", LABELS_TABLE.check(table, "labels from decisions"))
-    log.commit(staging, {"source": "decisions", "labels": len(new)})
+    staging = log.stage(digest_of([row[key] for row in new])[:32])
+    made = table.check(pa.Table.from_pylist(new, table.schema), f"{table.name} from decisions")
+    write_table(staging / f"{table.name}.parquet", made)
+    log.commit(staging, {"source": "decisions", table.name: len(new)})

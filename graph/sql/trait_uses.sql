@@ -2,7 +2,8 @@
 -- each known by its id alone, whatever the channel. `at` is null for what is known of an account since it was registered.
 -- makes: trait_uses (account_id, kind, trait, at)
 CREATE OR REPLACE TEMP VIEW trait_uses AS
-SELECT account_id, CASE WHEN channel = 'template' THEN 'template' WHEN channel IN ('device', 'client') THEN 'device'
+SELECT account_id, CASE WHEN starts_with(object_id, 'template:') THEN 'template'
+    WHEN starts_with(object_id, 'device:') OR starts_with(object_id, 'client:') THEN 'device'
     ELSE 'target' END AS kind, object_id AS trait, "at"
 FROM actions
 UNION ALL
