@@ -23,7 +23,7 @@ READING = ("format_name", "since", "until", "engine")
 PRESETS = {
     "default": (*DETECTION, *READING),
     "coortweet": ("window", "min_participation", "fast_window", "edge_weight"),
-    "coordination-network-toolkit": ("window", "network", "minimum"),
+    "coordination-network-toolkit": ("window", "network", "minimum", "similarity", "least_tokens"),
 }
 
 
@@ -77,6 +77,8 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
 @click.option("--edge-weight", type=float, help="coortweet: quantile of weights that is its threshold.")
 @click.option("--network", type=click.Choice(NETWORKS), help="coordination-network-toolkit: which network.")
 @click.option("--minimum", type=int, help="coordination-network-toolkit: least weight of an edge.")
+@click.option("--similarity", type=float, help="its co_similar: least Jaccard similarity of two messages.")
+@click.option("--least-tokens", type=int, help="its co_similar: tokens a message must have.")
 @click.pass_context
 def coact(ctx: click.Context, /, events: tuple[Path, ...], out: Path, preset: str, **asked: Any) -> None:
     """Write the coordination edges of EVENTS (files or folders) to one file; no data folder, no Neo4j."""

@@ -63,9 +63,10 @@ def quantile(values: np.ndarray, share: float) -> float:
     Hyndman and Fan, "Sample Quantiles in Statistical Packages" (1996), definition 7.
     """
     ordered = np.sort(values)
-    index = max(len(ordered) - 1, 0) * share
-    low = math.floor(index)
-    high, part = math.ceil(index), index - low
-    if ordered[low] == ordered[high]:
-        return float(ordered[low])
-    return float((1 - part) * ordered[low] + part * ordered[high])
+    index = 1 + max(len(ordered) - 1, 0) * share  # from 1, as R counts: floating point rounds what is added
+    low, high = math.floor(index), math.ceil(index)
+    below, above = float(ordered[low - 1]), float(ordered[high - 1])
+    if below == above:
+        return below
+    part = index - low
+    return (1 - part) * below + part * above

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graph.errors import InputError
+from graph.errors import InputError, UnavailableError
 from graph.peers.scratch import database, microseconds, require, window_microseconds
 from graph.statements import sql
 
@@ -79,6 +79,7 @@ def network(table: pa.Table, config: ToolkitConfig) -> pa.Table:
 
     Raises:
         InputError: a column is missing or a time is none.
+        UnavailableError: co_similar needs a package that is not installed.
     """
     require(table, NEEDED, "coordination-network-toolkit")
     users, names = _numbers(_text(table, "user_id"))
@@ -152,8 +153,14 @@ def normal_form(text: str) -> str:
 
 
 def _tokenizer() -> Callable[[str], tuple[str, ...]]:
-    """A function from a text to the toolkit's set of tokens: words and punctuation in lower case, without mentions."""
-    import regex  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    """A function from a text to the toolkit's set of tokens: words and punctuation in lower case, without mentions.
+
+    Raises UnavailableError where the package that cuts texts as the toolkit does is not installed.
+    """
+    try:
+        import regex  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError as error:
+        raise UnavailableError("co_similar cuts texts with the Python package regex, which is not installed") from error
 
     cut = regex.compile(CUT, flags=regex.WORD | regex.UNICODE | regex.V1)
 
