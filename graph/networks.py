@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -28,7 +28,10 @@ VERBS = {
     "group_message": "speak in the same group chats",
     "url": "post the same links",
     "hashtag": "use the same hashtags",
+    "hashtag_sequence": "use the same hashtags in the same order",
     "template": "post the same text",
+    "message_template": "send the same text in private",
+    "fast_response": "answer the same authors at once",
 }
 
 
@@ -56,44 +59,49 @@ def identify(members: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
         account. `change` is, with an id inherited: same, grew, shrank, or merged if it continues several; with a new
         one: born if it continues none, split if it is part of one, merged otherwise.
     """
-    overlap = _overlaps(members, earlier)
-    near = overlap[overlap["jaccard"] >= MATCH]
-    inherited: dict[str, str] = {}
+    clusters = _grouped(members["cluster_id"], members["account_id"])
+    before = _grouped(earlier["network_id"], earlier["account_id"])
+    overlaps = _overlaps(clusters, before)
+    inherited: dict[str, _Overlap] = {}
     given: set[str] = set()
-    for cluster_id, network_id in near[["cluster_id", "network_id"]].itertuples(index=False, name=None):
-        if cluster_id not in inherited and network_id not in given:
-            inherited[cluster_id] = network_id
-            given.add(network_id)
-    taken = set(earlier["network_id"])
-    related = {str(name): rows for name, rows in overlap[overlap["related"]].groupby("cluster_id")}
+    for one in overlaps:
+        if one.jaccard >= MATCH and one.cluster_id not in inherited and one.network_id not in given:
+            inherited[one.cluster_id] = one
+            given.add(one.network_id)
+    related: dict[str, list[_Overlap]] = {}
+    for one in overlaps:
+        if one.related:
+            related.setdefault(one.cluster_id, []).append(one)
+    taken = set(before)
     rows = []
-    for cluster_id, accounts in members.sort_values("account_id").groupby("cluster_id", sort=True)["account_id"]:
-        network_id = inherited.get(str(cluster_id))
-        parents = related.get(str(cluster_id), overlap.iloc[:0])
+    for cluster_id, accounts in clusters.items():
+        own, parents = inherited.get(cluster_id), related.get(cluster_id, [])
         rows.append(
             {
                 "cluster_id": cluster_id,
-                "network_id": network_id or _new_id(list(accounts), taken),
-                "change": _change(parents, network_id),
-                "parents": sorted(parents["network_id"]),
+                "network_id": own.network_id if own else _new_id(accounts, taken),
+                "change": _change(parents, own),
+                "parents": sorted(one.network_id for one in parents),
                 "size": len(accounts),
-                **_compared(parents, network_id),
+                "size_before": own.old_size if own else None,
+                "joined": own.size - own.joint if own else None,
+                "left": own.old_size - own.joint if own else None,
             }
         )
     columns = ["cluster_id", "network_id", "change", "parents", "size", "size_before", "joined", "left"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[4:], "Int64"))
 
 
 def lineage(found: pd.DataFrame, parent: Run | None) -> pa.Table:
     """The history's newest page: the networks of `identify`, and those of the parent run that nothing continues."""
-    rows = found.assign(last_run_id=None, title=None).astype({"size_before": object, "joined": object, "left": object})
+    rows = found.drop(columns="cluster_id").assign(last_run_id=None, title=None).astype(object).to_dict("records")
     earlier = members_of(parent)
     gone = sorted(set(earlier["network_id"]) - {p for parents in found["parents"] for p in parents})
     if gone and parent is not None:
         sizes = earlier["network_id"].value_counts()
         known = parent.table("networks", ["network_id", "title"])
         titles = dict(zip(known["network_id"].to_pylist(), known["title"].to_pylist(), strict=True))
-        dissolved = [
+        rows += [
             {
                 "network_id": name,
                 "change": "dissolved",
@@ -107,23 +115,50 @@ def lineage(found: pd.DataFrame, parent: Run | None) -> pa.Table:
             }
             for name in gone
         ]
-        rows = pd.concat([rows, pd.DataFrame(dissolved, dtype=object)], ignore_index=True)
-    listed = rows.sort_values("network_id")[LINEAGE.columns].astype(object)
-    listed = listed.where(listed.notna(), None)
-    return LINEAGE.check(pa.Table.from_pylist(listed.to_dict("records"), LINEAGE.schema), "lineage")
+    counts = ("size", "size_before", "joined", "left")
+    rows = [{**row, **{c: None if pd.isna(row[c]) else int(row[c]) for c in counts}} for row in rows]
+    rows.sort(key=lambda row: row["network_id"])
+    return LINEAGE.check(pa.Table.from_pylist(rows, LINEAGE.schema), "lineage")
 
 
-def _overlaps(members: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """One row a cluster and earlier network with accounts in common, largest overlap first."""
-    joined = members.merge(earlier, on="account_id").groupby(["cluster_id", "network_id"]).size().rename("joint")
-    clusters = members.groupby("cluster_id")["account_id"].agg(size="size", first="min").reset_index()
-    overlap = joined.reset_index().merge(clusters, on="cluster_id")
-    overlap = overlap.merge(earlier.groupby("network_id").size().rename("old_size").reset_index(), on="network_id")
-    overlap["jaccard"] = overlap["joint"] / (overlap["size"] + overlap["old_size"] - overlap["joint"])
-    # a part that split off, or a network swallowed by another, overlaps little but wholly
-    overlap["related"] = overlap["joint"] / np.minimum(overlap["size"], overlap["old_size"]) >= RELATED
-    order = ["jaccard", "joint", "first", "network_id"]
-    return overlap.sort_values(order, ascending=[False, False, True, True], ignore_index=True)
+class _Overlap(NamedTuple):
+    """What a cluster and an earlier network have in common, in accounts."""
+
+    cluster_id: str
+    network_id: str
+    joint: int
+    size: int
+    old_size: int
+
+    @property
+    def jaccard(self) -> float:
+        return self.joint / (self.size + self.old_size - self.joint)
+
+    @property
+    def related(self) -> bool:
+        """A part that split off, or a network swallowed by another, overlaps little but wholly."""
+        return self.joint >= RELATED * min(self.size, self.old_size)
+
+
+def _grouped(groups: pd.Series, accounts: pd.Series) -> dict[str, list[str]]:
+    """Sorted accounts of each group, groups in order."""
+    found: dict[str, list[str]] = {}
+    for group, account in sorted(zip(groups, accounts, strict=True)):
+        found.setdefault(group, []).append(account)
+    return found
+
+
+def _overlaps(clusters: dict[str, list[str]], before: dict[str, list[str]]) -> list[_Overlap]:
+    """One a cluster and earlier network with accounts in common, largest first; equal ones by accounts, not names."""
+    network_of = {account: network_id for network_id, accounts in before.items() for account in accounts}
+    joint = Counter(
+        (cluster_id, network_of[account])
+        for cluster_id, accounts in clusters.items()
+        for account in accounts
+        if account in network_of
+    )
+    found = [_Overlap(c, n, both, len(clusters[c]), len(before[n])) for (c, n), both in joint.items()]
+    return sorted(found, key=lambda one: (-one.jaccard, -one.joint, clusters[one.cluster_id][0], one.network_id))
 
 
 def _new_id(accounts: list[str], taken: set[str]) -> str:
@@ -135,26 +170,16 @@ def _new_id(accounts: list[str], taken: set[str]) -> str:
     return made
 
 
-def _change(parents: pd.DataFrame, network_id: str | None) -> str:
-    if parents.empty:
+def _change(parents: list[_Overlap], own: _Overlap | None) -> str:
+    if not parents:
         return "born"
     if len(parents) > 1:
         return "merged"
-    own = parents.iloc[0]
-    if network_id is None:
-        return "split" if own["size"] <= own["old_size"] else "merged"
-    if own["jaccard"] >= SAME:
+    if own is None:
+        return "split" if parents[0].size <= parents[0].old_size else "merged"
+    if own.jaccard >= SAME:
         return "same"
-    return "grew" if own["size"] >= own["old_size"] else "shrank"
-
-
-def _compared(parents: pd.DataFrame, network_id: str | None) -> Mapping[str, int | None]:
-    """How many accounts joined and left the earlier network of this id; nothing for a new id."""
-    if network_id is None:
-        return {"size_before": None, "joined": None, "left": None}
-    own = parents[parents["network_id"] == network_id].iloc[0]
-    before, joint = int(own["old_size"]), int(own["joint"])
-    return {"size_before": before, "joined": int(own["size"]) - joint, "left": before - joint}
+    return "grew" if own.size >= own.old_size else "shrank"
 
 
 def title(size: int, channels: list[str], objects: int, days: int) -> str:
