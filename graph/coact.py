@@ -19,6 +19,7 @@ from graph.engines import Connection
 from graph.errors import InputError
 from graph.log import EventLog
 from graph.model import EDGES
+from graph.pairs import added_up
 from graph.statements import sql
 
 MEMORY = "2500MB"  # of DuckDB; what does not fit goes to disk beside the log
@@ -184,16 +185,13 @@ def _every(connection: Connection, config: CoactConfig) -> Iterator[pa.Table]:
         yield from _batches(connection, "coactions", window)
         return
     both = sorted([looked_at[0][0], "all"])
-    for batch in _batches(connection, "coactions_plain", window):
-        twice = batch.take(np.repeat(np.arange(batch.num_rows), 2))
-        yield twice.append_column("channel", pa.array(both * batch.num_rows, pa.string()))
+    met = connection.sql(sql("coactions_plain"), params=window).to_arrow_reader(BATCH)
+    for pairs in added_up(met):
+        twice = pairs.take(np.repeat(np.arange(pairs.num_rows), 2))
+        yield twice.append_column("channel", pa.array(both * pairs.num_rows, pa.string()))
 
 
 def _batches(connection: Connection, name: str, given: dict[str, int]) -> Iterator[pa.Table]:
-    """The rows of a query, in batches where the engine gives them so."""
-    relation = connection.sql(sql(name), params=given)
-    if not hasattr(relation, "to_arrow_reader"):
-        yield relation.to_arrow_table()
-        return
-    for batch in relation.to_arrow_reader(BATCH):
+    """The rows of a query, in batches."""
+    for batch in connection.sql(sql(name), params=given).to_arrow_reader(BATCH):
         yield pa.Table.from_batches([batch])

@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from graph import signatures
+from graph.engines import Connection
 from graph.errors import InputError
 from graph.model import SECOND
 from graph.statements import sql
@@ -95,14 +95,14 @@ class Coactions:
     hot: dict[str, int]
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, since: int, until: int) -> None:
+def prepare(connection: Connection, since: int, until: int) -> None:
     """Make the integer tables account_ids, object_ids, events and traits of the data window."""
     for name in ("accounts", "objects", "events"):
         connection.execute(sql(name), {"since": since, "until": until})
     connection.execute(sql("traits"), {"rare": RARE})
 
 
-def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coactions:
+def count(connection: Connection, config: CoactionConfig) -> Coactions:
     """Find candidate pairs and count their meetings. Needs `prepare`."""
     hot = _hot(connection, config)
     connection.execute(sql("candidates"), {"window": config.window, "least": config.least_objects})
@@ -122,7 +122,7 @@ def count(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> Coac
     )
 
 
-def _hot(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:
+def _hot(connection: Connection, config: CoactionConfig) -> dict[str, int]:
     """Make the table hot, and register the table alike (a, z): accounts in the same crowds at the same moments."""
     connection.execute(sql("hot").format(window=int(config.window), crowd=int(config.crowd)))
     hot = connection.execute("SELECT a, o, ts FROM hot").df()
@@ -134,7 +134,7 @@ def _hot(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[
     return {"objects": int(hot["o"].nunique()), "actions": len(hot), "alike": len(pairs)}
 
 
-def _scale(connection: duckdb.DuckDBPyConnection, window: int, horizon: int) -> Scale:
+def _scale(connection: Connection, window: int, horizon: int) -> Scale:
     meetings = connection.execute(sql("meetings"), {"window": window, "horizon": horizon}).df()
 
     def crowds(suspects: np.ndarray) -> pd.DataFrame:
@@ -146,7 +146,7 @@ def _scale(connection: duckdb.DuckDBPyConnection, window: int, horizon: int) -> 
     return Scale(meetings, window / horizon, crowds)
 
 
-def _pairs_tested(connection: duckdb.DuckDBPyConnection, config: CoactionConfig) -> dict[str, int]:
+def _pairs_tested(connection: Connection, config: CoactionConfig) -> dict[str, int]:
     """Pairs that pass the activity filter; in a large log estimated from a sample of accounts.
 
     An estimate is raised by two standard errors: sampling shall not make an edge significant.
@@ -163,7 +163,7 @@ def _pairs_tested(connection: duckdb.DuckDBPyConnection, config: CoactionConfig)
     return tested
 
 
-def edge_counts(connection: duckdb.DuckDBPyConnection, kept: pd.DataFrame, config: CoactionConfig) -> pd.DataFrame:
+def edge_counts(connection: Connection, kept: pd.DataFrame, config: CoactionConfig) -> pd.DataFrame:
     """The integer columns of the edge table for the kept pairs (columns a, z), sorted by a, z, channel."""
     connection.register("kept", pa.Table.from_pandas(kept[["a", "z"]], preserve_index=False))
     counts = connection.execute(sql("edges"), {"window": config.window}).df()
@@ -171,7 +171,7 @@ def edge_counts(connection: duckdb.DuckDBPyConnection, kept: pd.DataFrame, confi
     return counts
 
 
-def account_names(connection: duckdb.DuckDBPyConnection) -> np.ndarray:
+def account_names(connection: Connection) -> np.ndarray:
     """Account ids in order of their integer, shape (accounts,)."""
     names: np.ndarray = (
         connection.execute("SELECT account_id FROM account_ids ORDER BY a").df()["account_id"].to_numpy()

@@ -36,18 +36,18 @@ def for_spark(text: str) -> Statement:
         UnavailableError: the extra `spark` is not installed.
     """
     try:
-        from sqlglot import ErrorLevel, exp, parse_one
+        from sqlglot import ErrorLevel, exp, parse
         from sqlglot.errors import SqlglotError
     except ModuleNotFoundError as error:
         raise UnavailableError(MISSING) from error
     try:
-        parsed = parse_one(text, read="duckdb")
+        parsed, *more = parse(text, read="duckdb")
         query, makes = parsed, None
         if isinstance(parsed, exp.Create) and parsed.kind == "TABLE" and _is_temporary(parsed):
             query, makes = parsed.expression, parsed.this.name
-        if not isinstance(query, exp.Query):
+        if not isinstance(query, exp.Query) or more:
             raise InputError(
-                f"{_begin(text)}: expected a query, or CREATE OR REPLACE TEMP TABLE ... AS a query; Spark runs no other"
+                f"{_begin(text)}: expected one query, or CREATE OR REPLACE TEMP TABLE ... AS a query; Spark runs no other"
             )
         return Statement(query.sql("spark", comments=False, unsupported_level=ErrorLevel.RAISE), makes)
     except SqlglotError as error:

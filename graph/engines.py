@@ -31,6 +31,10 @@ class Relation(Protocol):
         """The rows as an Arrow table."""
         ...
 
+    def to_arrow_reader(self, batch_size: int = ..., /) -> pa.RecordBatchReader:
+        """The rows in batches of so many, never held whole."""
+        ...
+
 
 class Connection(Protocol):
     """A database in DuckDB's dialect. A parameter is `$name` in the text; tables that statements make are temporary."""

@@ -194,7 +194,7 @@ def log_tail(pair: np.ndarray, met: np.ndarray, chance: np.ndarray, pairs: int) 
     weight = np.log((chance + (1 - chance) * STRENGTH) / (chance * (1 - STRENGTH)))
     total = np.bincount(pair, weight * met, pairs)
 
-    best = np.minimum(_bound(pair, weight, chance, total, 1.0), 0.0)
+    best: np.ndarray = np.minimum(_bound(pair, weight, chance, total, 1.0), 0.0)
     promising = best < np.log(WORTH)
     rows = promising[pair]
     pair, weight, chance = pair[rows], weight[rows], chance[rows]

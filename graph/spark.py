@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from graph import spark_home
 from graph.dialect import for_spark
@@ -32,12 +34,29 @@ SELECT * EXCEPT (place) FROM (
 class SparkResult:
     """The rows of one query; asked for when they are read, in the query's order."""
 
-    def __init__(self, frame: DataFrame) -> None:
+    def __init__(self, frame: DataFrame, scratch: Path | None = None) -> None:
         self._frame = frame
+        self._scratch = scratch
 
     def to_arrow_table(self) -> pa.Table:
         """The rows as an Arrow table."""
         return self._frame.toArrow()
+
+    def to_arrow_reader(self, batch_size: int = 1 << 18, /) -> pa.RecordBatchReader:
+        """The rows in batches of so many (the last may have fewer), as DuckDB gives them.
+
+        Not held whole, here or in Spark: they lie in temporary files until they are read.
+        """
+        schema = self._frame.limit(0).toArrow().schema
+        return pa.RecordBatchReader.from_batches(schema, self._through_files(schema, batch_size))
+
+    def _through_files(self, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+        if self._scratch is not None:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="shoal-rows-", dir=self._scratch) as folder:
+            self._frame.write.parquet(f"{folder}/rows", compression="zstd")
+            # one file a partition, numbered in the query's order
+            yield from _batches(sorted(Path(folder, "rows").glob("part-*.parquet")), schema, size)
 
     def df(self) -> pd.DataFrame:
         """The rows as a data frame, with the types that DuckDB gives."""
@@ -55,8 +74,10 @@ class SparkConnection:
     Each connection has tables of its own; several may share one Spark.
     """
 
-    def __init__(self, session: SparkSession) -> None:
+    def __init__(self, session: SparkSession, scratch: Path | None = None) -> None:
+        """Open one; rows on their way lie in `scratch` (default: the system's folder for temporary files)."""
         self._session = session.newSession()
+        self._scratch = scratch
         self._kept: dict[str, DataFrame] = {}
 
     def execute(self, query: str, parameters: Mapping[str, Any] | None = None, /) -> SparkResult:
@@ -68,7 +89,7 @@ class SparkConnection:
         frame = self._session.sql(statement.query, args=dict(parameters or {}))
         if statement.makes is not None:
             self._keep(statement.makes, frame)
-        return SparkResult(frame)
+        return SparkResult(frame, self._scratch)
 
     def sql(self, query: str, /, *, params: Mapping[str, Any] | None = None) -> SparkResult:
         """Ask a query."""
@@ -108,10 +129,22 @@ class SparkConnection:
             return self._session.createDataFrame(table.schema.empty_table())
         rows = self._session.read.parquet(*map(_escaped, files))
         if table.name == "accounts":  # one row an account: the one appended last
-            rows = self._session.sql(
-                LAST, rows=rows.select("*", rows._metadata.file_path.alias("file"), rows._metadata.row_index.alias("row"))
-            )
+            placed = rows.selectExpr("*", "_metadata.file_path AS file", "_metadata.row_index AS row")
+            rows = self._session.sql(LAST, rows=placed)
         return rows.select(*table.columns)
+
+
+def _batches(files: list[Path], schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+    """The rows of the files in order, in batches of exactly so many but for the last."""
+    held = schema.empty_table()
+    for file in files:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(size):
+                held = pa.concat_tables([held, pa.Table.from_batches([batch]).cast(schema)])
+                while held.num_rows >= size:
+                    yield held.slice(0, size).combine_chunks().to_batches()[0]
+                    held = held.slice(size)
+    yield from held.combine_chunks().to_batches()
 
 
 def _escaped(path: Path) -> str:
@@ -127,9 +160,13 @@ def spark_connection(
     heap_mb: int = 4096,
     options: Mapping[str, str] | None = None,
 ) -> Iterator[SparkConnection]:
-    """A Spark of our own with the views of the log; the other arguments and errors are those of spark_home.session."""
-    with spark_home.session(master=master, heap_mb=heap_mb, options=options) as session:
-        connection = SparkConnection(session)
+    """A Spark of our own with the views of the log; the other arguments and errors are those of spark_home.session.
+
+    What does not fit into memory lies beside the log meanwhile.
+    """
+    scratch = log.root / ".spill"
+    with spark_home.session(master=master, heap_mb=heap_mb, options=options, scratch=scratch) as session:
+        connection = SparkConnection(session, scratch)
         try:
             connection.read(log)
             yield connection
