@@ -30,6 +30,8 @@ KINDS = (
     "view",
 )
 PRIVATE_KINDS = ("message", "group_message")
+# channels of what an interaction holds or tells, beside its kind (ingest.objects)
+DERIVED = ("url", "hashtag", "hashtag_sequence", "template", "message_template", "fast_response")
 PRIVATE_MARK = "private-"  # begins the value of an object that stands for something in a private text
 LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
 LABEL_SOURCES = ("platform", "review", "report")
@@ -125,10 +127,19 @@ ACTIONS = _table(
     ["event_id", "channel", "object_id"],
     ("event_id", _S, "the interaction it was derived from"),
     ("account_id", _S, "who acted"),
-    ("channel", _S, "the way of acting: comment, like, share, url, hashtag, template, ..."),
-    ("object_id", _S, "what was acted on, with its kind in front: note:..., url:..., template:..."),
+    ("channel", _S, "the way of acting: " + ", ".join((*KINDS[1:], *DERIVED)) + ", or a source's own"),
+    ("object_id", _S, "what was acted on, with its kind in front: note:..., url:..., hashtags:..., template:..."),
     ("at", _I, "when, microseconds UTC"),
     ("content_id", _S, "id of what was made, where it has one"),
+)
+TEMPLATES = _table(
+    "templates",
+    ["template_id"],
+    ("template_id", _S, "the template, named after the text it was first seen in (its leader)"),
+    ("rank", _I, "place among all templates of the log: a text belongs to the first whose leader it resembles"),
+    ("private", _B, "whether it leads private texts; its bands and signature are keyed then"),
+    ("bands", pa.list_(pa.int32()), "32 hashes of the leader's sketch; texts that resemble each other share one"),
+    ("signature", pa.binary(), "128 bytes of the leader's sketch; what two texts share of it is their similarity"),
 )
 EDGES = _table(
     "edges",
@@ -265,7 +276,7 @@ def is_private(channel: str, object_id: str) -> bool:
     return channel in PRIVATE_KINDS or kind == "group" or value.startswith(PRIVATE_MARK)
 
 
-LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS)}
+LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS, TEMPLATES)}
 RUN_TABLES = {
     t.name: t
     for t in (

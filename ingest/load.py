@@ -15,17 +15,17 @@ from pkgutil import iter_modules
 from typing import Any
 
 from graph.errors import InputError
-from graph.files import sha256_of
+from graph.files import sha256_of, write_table
 from graph.log import EventLog
 from graph.model import LOG_TABLES, PRIVATE_KINDS
 from graph.workspace import Workspace
 from ingest import formats as formats_folder
-from ingest.objects import actions_sql
+from ingest.objects import derive
 from ingest.readers import SUFFIXES, open_raw
 from ingest.rejects import write_rejects
 from ingest.schema import Format
 
-VERSION = 1  # of what this module makes of a file; part of the batch id
+VERSION = 2  # of what this module makes of a file; part of the batch id
 IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id"}
 
 
@@ -123,7 +123,7 @@ def _append(
             f"{path}: none of its {rejected:,} rows can be used; row {first[0]}, {first[1]}; all of them: {rejects}"
         )
     staging = log.stage(batch_id)
-    _write_tables(connection, workspace, staging, form.table)
+    _write_tables(connection, workspace, log, staging, form.table)
     log.commit(
         staging,
         {
@@ -189,7 +189,7 @@ def _mark_repeats(connection: Any, table: str) -> None:
     )
 
 
-def _write_tables(connection: Any, workspace: Workspace, staging: Path, table: str) -> None:
+def _write_tables(connection: Any, workspace: Workspace, log: EventLog, staging: Path, table: str) -> None:
     good = "(SELECT * FROM checked WHERE len(reasons) = 0 AND NOT repeated)"
     columns = ", ".join(f'"{c}"' for c in LOG_TABLES[table].columns)
     order = '"at", ' if "at" in LOG_TABLES[table].columns else ""
@@ -201,8 +201,10 @@ def _write_tables(connection: Any, workspace: Workspace, staging: Path, table: s
         )
         hidden = f"(SELECT * REPLACE ({dropped}) FROM {good})"
         _copy(connection, f"SELECT {columns} FROM {hidden} ORDER BY {order}{keys}", staging / "interactions.parquet")
-        actions = actions_sql(good)
-        _copy(connection, actions, staging / "actions.parquet", key=workspace.secret("templates"))
+        actions, templates = derive(connection, log, good, workspace.secret("templates"))
+        _copy(connection, actions, staging / "actions.parquet")
+        if templates.num_rows:
+            write_table(staging / "templates.parquet", templates)
     else:
         source = (
             f"{good} QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
@@ -212,8 +214,7 @@ def _write_tables(connection: Any, workspace: Workspace, staging: Path, table: s
         _copy(connection, f"SELECT {columns} FROM {source} ORDER BY {order}{keys}", staging / f"{table}.parquet")
 
 
-def _copy(connection: Any, query: str, target: Path, **parameters: str) -> None:
+def _copy(connection: Any, query: str, target: Path) -> None:
     connection.execute(
-        f"COPY ({query}) TO '{str(target).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)",
-        parameters or None,
+        f"COPY ({query}) TO '{str(target).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)"
     )

@@ -1,12 +1,32 @@
 """Actions from interactions: one row per account, object and channel.
 
 Everything that can be acted on together becomes an object; its id says what it is (note:..., url:..., template:...).
+
+    channel            object                          an action is
+    comment, like, ..  note, account or group chat     the interaction itself, on its target
+    url                url:<one spelling>              a link in a text (ingest.urls)
+    hashtag            hashtag:<form>                  a hashtag in a text (ingest.texts)
+    hashtag_sequence   hashtags:<forms>                three hashtags or more, in their order
+    template           template:<id>                   a public text (ingest.templates)
+    message_template   template:private-<id>           the text of a private message or in a group chat
+    fast_response      account:<author>                a comment, reply, like, share or collection within `FAST` of the
+                                                       note's own time: who is always there when this author posts
+
+Of private texts only keyed stand-ins leave this module. Each distinct text, link and hashtag is read once, not once a
+row. docs/decisions/0013 tells why these channels and no others.
 """
 
 from __future__ import annotations
 
-from graph.model import PRIVATE_KINDS
-from ingest.templates import hidden, template_id
+from typing import Any
+
+import pyarrow as pa
+
+from graph.log import EventLog
+from graph.model import PRIVATE_KINDS, SECOND
+from ingest import templates
+from ingest.texts import SEQUENCE, sequence_form, tag_form
+from ingest.urls import canonical
 
 # what the target of a kind is; a `note` acts on nothing but what its text holds
 TARGETS = {
@@ -20,35 +40,97 @@ TARGETS = {
     "follow": "account",
     "group_message": "group",
 }
+RESPONSES = ("comment", "reply", "like", "share", "collect")  # a view is the feed's doing
+FAST = 60 * SECOND
+
+_PRIVATE = f"kind IN ({', '.join(repr(k) for k in PRIVATE_KINDS)})"
 
 
-def actions_sql(source: str) -> str:
-    """SQL of the action table of `source` (columns of INTERACTIONS, private texts, links and hashtags included).
+def derive(connection: Any, log: EventLog, source: str, key: str) -> tuple[str, pa.Table]:
+    """Make ready what the action table of `source` is read from.
 
-    Of private texts only keyed stand-ins leave this statement. Parameter: $key, the secret they are keyed with.
+    Args:
+        connection: of the log.
+        log: what was ingested before: templates and notes are looked up there.
+        source: SQL of a table with the columns of INTERACTIONS, private texts, links and hashtags included.
+        key: the secret that private texts are keyed with.
+
+    Returns:
+        SQL of the action table, and the templates first seen here (graph.model.TEMPLATES).
     """
+    held = _held(connection, source, key)
+    texts = connection.sql(
+        f"SELECT text, {_PRIVATE} AS private, count(*) AS uses FROM {source} WHERE text IS NOT NULL GROUP BY ALL"
+    ).to_arrow_table()
+    named, leaders = templates.assign(connection, log, texts, key)
+    connection.register("_held", held)
+    connection.register("_templates", named)
+    return _actions(source), leaders
+
+
+def _held(connection: Any, source: str, key: str) -> pa.Table:
+    """What links and hashtags stand for: channel, private, raw (the list as it was), object_id."""
+    rows: list[tuple[str, bool, str, str]] = []
+
+    def add(channel: str, prefix: str, private: bool, raw: str, value: str | None) -> None:
+        if value:
+            rows.append((channel, private, raw, prefix + (templates.stand_in(value, key) if private else value)))
+
+    for column, channel, form in (("urls", "url", canonical), ("hashtags", "hashtag", tag_form)):
+        distinct = connection.execute(f"SELECT DISTINCT {_PRIVATE}, unnest({column}) AS raw FROM {source}").fetchall()
+        for private, raw in distinct:
+            add(channel, f"{channel}:", private, raw, form(raw))
+    lists = connection.execute(
+        f"SELECT DISTINCT {_PRIVATE}, hashtags, to_json(hashtags)::VARCHAR FROM {source} "
+        f"WHERE len(hashtags) >= {SEQUENCE}"
+    ).fetchall()
+    for private, tags, raw in lists:
+        add("hashtag_sequence", "hashtags:", private, raw, sequence_form([t for t in tags if t is not None]))
+    names = ("channel", "private", "raw", "object_id")
+    types = (pa.string(), pa.bool_(), pa.string(), pa.string())
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return pa.table({n: pa.array(list(c), t) for n, c, t in zip(names, columns, types, strict=True)})
+
+
+def _actions(source: str) -> str:
+    """SQL of the action table, over the tables that `derive` registers."""
     kinds = " ".join(f"WHEN '{kind}' THEN '{prefix}:'" for kind, prefix in TARGETS.items())
-    private = f"kind IN ({', '.join(repr(k) for k in PRIVATE_KINDS)})"
-
-    def value(sql: str) -> str:
-        return f"CASE WHEN {private} THEN {hidden(sql)} ELSE {sql} END"
-
+    responses = ", ".join(f"'{kind}'" for kind in RESPONSES)
     return f"""
-        WITH held AS (
-            SELECT event_id, kind, 'url' AS channel, regexp_replace(unnest(urls), '#.*$', '') AS value FROM {source}
+        WITH new AS MATERIALIZED (SELECT *, {_PRIVATE} AS private FROM {source}),
+        raws AS (
+            SELECT event_id, private, 'url' AS channel, unnest(urls) AS raw FROM new
             UNION ALL
-            SELECT event_id, kind, 'hashtag', lower(nfc_normalize(ltrim(unnest(hashtags), '#＃'))) FROM {source}
+            SELECT event_id, private, 'hashtag', unnest(hashtags) FROM new
+            UNION ALL
+            SELECT event_id, private, 'hashtag_sequence', to_json(hashtags)::VARCHAR FROM new
+            WHERE len(hashtags) >= {SEQUENCE}
+        ),
+        posted AS (
+            SELECT content_id, arg_min(account_id, ("at", event_id)) AS author, min("at") AS "at"
+            FROM (
+                SELECT content_id, account_id, "at", event_id, kind FROM new
+                UNION ALL
+                SELECT content_id, account_id, "at", event_id, kind FROM interactions
+            )
+            WHERE kind = 'note' AND content_id IN (SELECT target_id FROM new)
+            GROUP BY content_id
         ),
         objects AS (
             SELECT event_id, kind AS channel, CASE kind {kinds} END || target_id AS object_id
-            FROM {source} WHERE kind <> 'note'
+            FROM new WHERE kind <> 'note'
             UNION ALL
-            SELECT event_id, channel, channel || ':' || {value("value")} FROM held WHERE value <> ''
+            SELECT r.event_id, r.channel, h.object_id FROM raws r JOIN _held h USING (channel, private, raw)
             UNION ALL
-            SELECT event_id, 'template', 'template:' || {template_id("text", private)}
-            FROM {source} WHERE text IS NOT NULL
+            SELECT n.event_id, CASE WHEN n.private THEN 'message_template' ELSE 'template' END,
+                'template:' || t.template_id
+            FROM new n JOIN _templates t USING (private, text)
+            UNION ALL
+            SELECT n.event_id, 'fast_response', 'account:' || p.author
+            FROM new n JOIN posted p ON p.content_id = n.target_id
+            WHERE n.kind IN ({responses}) AND n.account_id <> p.author AND n."at" - p."at" BETWEEN 0 AND {FAST}
         )
         SELECT DISTINCT o.event_id, i.account_id, o.channel, o.object_id, i."at", i.content_id
-        FROM objects o JOIN {source} i USING (event_id) WHERE o.object_id IS NOT NULL
+        FROM objects o JOIN new i USING (event_id) WHERE o.object_id IS NOT NULL
         ORDER BY i."at", o.event_id, o.channel, o.object_id
     """

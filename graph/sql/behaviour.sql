@@ -17,11 +17,12 @@ acted AS (
 ),
 things AS (SELECT account_id, count(DISTINCT object_id) AS objects FROM acted GROUP BY account_id),
 common AS (
-    SELECT object_id FROM acted WHERE channel = 'template' GROUP BY object_id HAVING count(DISTINCT account_id) >= 3
+    SELECT object_id FROM acted WHERE channel IN ('template', 'message_template')
+    GROUP BY object_id HAVING count(DISTINCT account_id) >= 3
 ),
 texts AS (
     SELECT account_id, count(*) AS texts, count(*) FILTER (object_id IN (SELECT object_id FROM common)) AS shared_texts
-    FROM acted WHERE channel = 'template' GROUP BY account_id
+    FROM acted WHERE channel IN ('template', 'message_template') GROUP BY account_id
 )
 SELECT account_id, actions, active_days, first_at, last_at, coalesce(objects, 0) AS objects,
     coalesce(texts, 0) AS texts, coalesce(shared_texts, 0) AS shared_texts

@@ -16,7 +16,7 @@ WITH each AS (
     UNION ALL
     SELECT 'device', account_id, '', "at", fresh, device_id FROM log_interactions
     UNION ALL
-    SELECT channel, account_id, '', "at", fresh, substr(object_id, length(channel) + 2)
+    SELECT split_part(object_id, ':', 1), account_id, '', "at", fresh, substr(object_id, strpos(object_id, ':') + 1)
     FROM derived_actions WHERE channel IN (SELECT unnest($derived))
     UNION ALL
     SELECT 'object', account_id, channel, "at", fresh, object_id FROM bare_actions

@@ -179,11 +179,11 @@ def test_private_text_is_not_stored_but_its_template_is(workspace: Workspace, tm
     ]
     rows.append({**rows[0], "event_id": "bad", "at": "never"})
     done = ingest(workspace, write_jsonl(tmp_path / "i.jsonl", *rows), now=NOW)
-    templates = logged(workspace, "SELECT DISTINCT object_id FROM actions WHERE channel = 'template'")
+    templates = logged(workspace, "SELECT DISTINCT object_id FROM actions WHERE channel = 'message_template'")
     assert len(templates) == 1  # both long texts are one template, the short one has none
     assert logged(workspace, "SELECT DISTINCT channel FROM actions WHERE object_id LIKE '%:private-%' ORDER BY 1") == [
         ("hashtag",),
-        ("template",),
+        ("message_template",),
         ("url",),
     ]
     everything = b"".join(p.read_bytes() for p in workspace.root.rglob("*") if p.is_file())
@@ -199,7 +199,7 @@ def test_a_private_template_cannot_be_guessed_without_the_key(tmp_path: Path) ->
     for name in ("one", "two"):
         workspace = Workspace(tmp_path / name)
         ingest(workspace, path, now=NOW)
-        seen |= set(logged(workspace, "SELECT object_id FROM actions WHERE channel = 'template'"))
+        seen |= set(logged(workspace, "SELECT object_id FROM actions WHERE channel LIKE '%template'"))
     assert len(seen) == 3  # the public one is the same in both folders, the private one is not
 
 
