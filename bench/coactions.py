@@ -5,8 +5,8 @@
 Both start from the same table of integers (account, object, time, interaction) and end with the same integers per pair:
 co-actions, distinct objects, first, last, and in how many the smaller account was first; in order of pairs, and equal,
 or this says so. Each runs in a process of its own; the clock starts when the table is in memory and the code compiled.
-Shoal: graph/sql/coactions_plain.sql as `shoal coact --all` asks it (two threads, the memory of graph.coact, the rows
-read in batches). The kernel: numba on one thread; two pointers run along events sorted by object and time.
+Shoal: graph/sql/coactions_plain.sql and graph.pairs, as `shoal coact --all` asks them (two threads, the memory of
+graph.coact). The kernel: numba on one thread; two pointers run along events sorted by object and time.
 `--command` measures the command as well, from Parquet file to Parquet file.
 
 Synthetic: bench/worlds.py. A log of more than a million events is a longer log: every million is a fortnight with new
@@ -61,18 +61,19 @@ def of_statement(file: Path) -> dict[str, Any]:
     """Shoal's statement on the events in a Parquet file."""
     from graph.coact import BATCH, connected
     from graph.log import EventLog
+    from graph.pairs import added_up
     from graph.statements import sql
 
-    def answer() -> Iterator[pa.RecordBatch]:
+    def answer() -> Iterator[pa.Table]:
         relation = connection.sql(sql("coactions_plain"), params={"window": WINDOW})
-        yield from relation.to_arrow_reader(BATCH)
+        return added_up(relation.to_arrow_reader(BATCH))
 
     with TemporaryDirectory(dir=file.parent) as folder, connected(EventLog(Path(folder)), "duckdb") as connection:
         connection.execute("CREATE TEMP TABLE events AS SELECT * FROM read_parquet($file)", {"file": str(file)})
         clock = Clock()
-        pairs = sum(batch.num_rows for batch in answer())
+        pairs = sum(rows.num_rows for rows in answer())
         figures = clock.stop()
-        total = sum(digest([batch[name].to_numpy() for name in COLUMNS]) for batch in answer()) % (1 << 64)
+        total = sum(digest([rows[name].to_numpy() for name in COLUMNS]) for rows in answer()) % (1 << 64)
     return {"engine": "shoal", **figures, "pairs": pairs, "answer": f"{total:016x}"}
 
 
