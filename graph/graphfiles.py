@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from graph.errors import InputError
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
+RETURN = {"\r": "&#13;"}  # as it stands, a reader of XML takes it for a new line
 XML_TYPES = {
     pa.int32(): "long",
     pa.int64(): "long",
@@ -72,7 +73,7 @@ def write_graphml(table: pa.Table, path: Path, metadata: str, *, directed: bool)
             out.write(f'<edge id="{number}" source={_quoted(a)} target={_quoted(b)}>')
             for i, value in enumerate(values):
                 if value is not None:
-                    out.write(f'<data key="e{i}">{escape(_shown(value))}</data>')
+                    out.write(f'<data key="e{i}">{escape(_shown(value), RETURN)}</data>')
             out.write("</edge>\n")
         out.write("</graph>\n</graphml>\n")
     return int(table.num_rows)
@@ -106,10 +107,16 @@ def _gexf_edge(out: TextIO, number: int, edge: tuple[Any, ...]) -> None:
 
 
 def read_graph(path: Path) -> tuple[pa.Table, dict[str, Any]]:
-    """Edges of a GraphML or GEXF file as account_a, account_b and the attributes; and the choices it carries."""
+    """Edges of a GraphML or GEXF file as account_a, account_b and the attributes; and the choices it carries.
+
+    Raises ValueError, SyntaxError or KeyError for a file that holds no such graph.
+    """
     import networkx as nx
 
-    graph: Any = (nx.read_graphml if path.suffix.lower() == ".graphml" else nx.read_gexf)(path)
+    try:
+        graph: Any = (nx.read_graphml if path.suffix.lower() == ".graphml" else nx.read_gexf)(path)
+    except nx.NetworkXException as error:
+        raise ValueError(str(error)) from error
     edges = [{"account_a": str(a), "account_b": str(b), **held} for a, b, held in graph.edges(data=True)]
     for edge in edges:
         edge.pop("id", None)  # the number of the edge in the file
