@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from os import killpg
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from signal import SIGKILL
+from subprocess import Popen
+from tempfile import TemporaryFile
+from threading import Timer
 from time import perf_counter, process_time
 from typing import Any, TypeVar
 
+SHOAL = str(Path(sys.executable).with_name("shoal"))  # of the environment that this runs in
 Given = TypeVar("Given")
 
 
 class Clock:
-    """Runs from its making."""
+    """Wall time and CPU seconds of this process, from its making on."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = perf_counter(), process_time()
@@ -41,22 +45,25 @@ def in_a_process(job: Callable[[Given], dict[str, Any]], given: Given) -> dict[s
 
 
 def ended(command: list[str], limit: float | None = None) -> dict[str, Any]:
-    """wall_s, cpu_s and peak_mb of a command from start to end; exits with its words if it fails.
+    """wall_s, cpu_s and peak_mb of a command from start to end; this program exits with its words if it fails.
 
-    peak_mb is that of its largest process. With a limit (seconds) it is stopped then: `ended` says whether it was not.
+    cpu_s counts every process, peak_mb is that of the largest one. With a limit (seconds) it is stopped then, and
+    `ended` is false. `words` is what it wrote.
     """
     begun = perf_counter()
-    with NamedTemporaryFile("w+") as words, subprocess.Popen(command, stdout=words, stderr=words) as process:
-        timer = None if limit is None else _stopper(process, limit)
+    with TemporaryFile("w+") as words, Popen(command, stdout=words, stderr=words, start_new_session=True) as process:
+        stop = Timer(limit or 0.0, killpg, (process.pid, SIGKILL))  # its own group: the command and what it started
+        if limit is not None:
+            stop.start()
         _, status, used = os.wait4(process.pid, 0)
+        stop.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        if timer:
-            timer.cancel()
         wall = perf_counter() - begun
         words.seek(0)
         text = words.read()
     in_time = limit is None or wall < limit
     if process.returncode and in_time:
         sys.exit(f"{' '.join(command)} failed:\n{text[-4000:]}")
-    figures = {"wall_s": round(wall, 2), "cpu_s": round(used.ru_utime + used.ru_stime, 2), "peak_mb": used.ru_maxrss >> 10}
+    cpu = used.ru_utime + used.ru_stime
+    figures = {"wall_s": round(wall, 2), "cpu_s": round(cpu, 2), "peak_mb": used.ru_maxrss >> 10}
     return {**figures, "ended": in_time, "words": text}
