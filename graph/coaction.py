@@ -102,8 +102,8 @@ def prepare(connection: Connection, since: int, until: int) -> None:
     connection.execute(sql("traits"), {"rare": RARE})
 
 
-def count(connection: Connection, config: CoactionConfig) -> Coactions:
-    """Find candidate pairs and count their meetings. Needs `prepare`."""
+def count(connection: Connection, config: CoactionConfig, exact_pairs: int = EXACT_PAIRS) -> Coactions:
+    """Find candidate pairs and count their meetings. Needs `prepare`. `exact_pairs`: as EXACT_PAIRS."""
     hot = _hot(connection, config)
     connection.execute(sql("candidates"), {"window": config.window, "least": config.least_objects})
     connection.unregister("alike")
@@ -117,7 +117,7 @@ def count(connection: Connection, config: CoactionConfig) -> Coactions:
         ),
         channel_of=connection.execute("SELECT channel FROM object_ids ORDER BY o").df()["channel"].to_numpy(),
         accounts=connection.execute("SELECT count(*) FROM account_ids").fetchall()[0][0],
-        pairs_tested=_pairs_tested(connection, config),
+        pairs_tested=_pairs_tested(connection, config, exact_pairs),
         hot=hot,
     )
 
@@ -146,13 +146,13 @@ def _scale(connection: Connection, window: int, horizon: int) -> Scale:
     return Scale(meetings, window / horizon, crowds)
 
 
-def _pairs_tested(connection: Connection, config: CoactionConfig) -> dict[str, int]:
+def _pairs_tested(connection: Connection, config: CoactionConfig, exact_pairs: int) -> dict[str, int]:
     """Pairs that pass the activity filter; in a large log estimated from a sample of accounts.
 
     An estimate is raised by two standard errors: sampling shall not make an edge significant.
     """
     near: int = connection.execute(sql("near_pairs").format(horizon=int(config.horizon))).fetchall()[0][0]
-    modulus = max(1, near // EXACT_PAIRS)
+    modulus = max(1, near // exact_pairs)
     given = {"horizon": config.horizon, "least": config.least_objects, "modulus": modulus}
     found = {kin: (pairs, squares) for kin, pairs, squares in connection.execute(sql("pairs_tested"), given).fetchall()}
     tested = {}
