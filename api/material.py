@@ -19,7 +19,6 @@ from api.policy import DAY
 from api.rules import Policy
 from graph.errors import IntegrityError
 from graph.log import EventLog
-from graph.model import RUN_TABLES
 from graph.reborn import told
 from graph.runs import Run
 
@@ -57,7 +56,7 @@ def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int
         raise IntegrityError(f"run {run.run_id}: its manifest names no data window (key.window.until)")
     until = int(window["until"])
     created = int(datetime.fromisoformat(run.manifest["created_at"]).timestamp() * 1_000_000)
-    tables = {name: run.table(name) if run.has(name) else RUN_TABLES[name].schema.empty_table() for name in _READ}
+    tables = {name: run.table_or_empty(name) for name in _READ}
     connection = log.connect()
     try:
         for name, table in tables.items():

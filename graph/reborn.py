@@ -27,7 +27,7 @@ import pyarrow as pa
 from graph.model import REBORN
 from graph.significance import at_least_once, log_tail
 from graph.statements import sql
-from graph.words import count, day
+from graph.words import count, day, shown
 
 ALPHA = 0.01  # chance of any false match in a run
 RARE = 0.05  # share of people; a trait that more of them have says nothing
@@ -166,7 +166,7 @@ def told(row: Mapping[str, Any]) -> str:
     shared = [count(row[f"{kind}s"], nouns[kind]) for kind in row["matched_by"]]
     shared = [text.replace("device or clients", "devices or clients") for text in shared]
     return (
-        f"It may be network {row['banned_network_id']} again, banned on {day(row['banned_at'])}: "
+        f"It may be network {shown(row['banned_network_id'])} again, banned on {day(row['banned_at'])}: "
         f"{count(row['new_accounts'], 'account')} not seen before then, with {' and '.join(shared)} of it that few "
         f"others have (p = {row['p_value']:.2g} over all that was compared). That raises priority, and nothing else."
     )

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graph import summary, words
+from graph import history, summary, words
 from graph.picture import draw
 from graph.runs import Run
 
 MAX_CARDS = 200
 MAX_MEMBERS = 40
+MAX_DISSOLVED = 20
 NOTHING = (
     "No network was found: in this data no group of accounts acted together more often than chance explains. "
     "That is a result, not a failure; it does not show that no account is hosted by a tool."
@@ -54,6 +55,8 @@ def render(run: Run, *, figures: Mapping[str, Any] | None = None) -> str:
         looked=summary.looked(run),
         networks=networks[:MAX_CARDS],
         hidden=networks[MAX_CARDS:],
+        dissolved=history.dissolved(run),
+        max_dissolved=MAX_DISSOLVED,
         picture=draw(*summary.inside(run, networks[0])) if networks else None,
         scored=summary.scored(run),
         figures=figures or {},
@@ -72,8 +75,11 @@ def render_text(run: Run) -> str:
         f"Run {run.run_id}",
         f"Looked at {words.count(looked.actions, 'interaction')} of {words.count(looked.accounts, 'account')} {span}.",
     ]
+    gone = [f"Gone since the run before: {sentence}" for sentence in history.dissolved(run)]
+    if len(gone) > MAX_DISSOLVED:
+        gone[MAX_DISSOLVED:] = [f"Gone since the run before: {words.number(len(gone) - MAX_DISSOLVED)} smaller ones."]
     if not networks:
-        return "\n".join([*lines, NOTHING])
+        return "\n".join([*lines, NOTHING, *gone])
     lines.append(
         f"Found {words.count(looked.networks, 'network')} with {words.count(looked.clustered, 'account')}, "
         f"among {words.count(looked.edges, 'coordination edge')}."
@@ -85,6 +91,9 @@ def render_text(run: Run) -> str:
         f"Strongest evidence for {words.shown(networks[0].network['network_id'])}:",
         *(f"  - {sentence}" for sentence in networks[0].evidence),
     ]
+    again = [(one.network["network_id"], sentence) for one in networks for sentence in one.reborn]
+    if again or gone:
+        lines += ["", *(f"{words.shown(name)}: {sentence}" for name, sentence in again), *gone]
     if scored is not None:
         lines += ["", f"SCORE: median over the network's accounts; target {scored.target}. {scored.meaning}"]
         if scored.rows:

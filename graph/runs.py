@@ -54,6 +54,13 @@ class Run:
         table: pa.Table = pq.read_table(self.path / _file_name(name), columns=columns, partitioning=None)
         return table
 
+    def table_or_empty(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A table of the run; without rows where the run was made without that step."""
+        if self.has(name):
+            return self.table(name, columns)
+        empty = RUN_TABLES[name].schema.empty_table()
+        return empty.select(columns) if columns else empty
+
     def verify(self) -> None:
         """Check every file against its hash. Raises IntegrityError naming the file."""
         for name, entry in self.manifest["files"].items():

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graph.model import RUN_TABLES
+from graph import history
 from graph.runs import Run
 from graph.statements import sql
 from graph.words import apart, between, number, shown, shown_object
@@ -39,6 +39,7 @@ class Member:
 class Found:
     """A network: its row of graph.model.NETWORKS, who is in it and what shows it.
 
+    `history` says in sentences where it comes from and who leads it; `reborn` which banned network it may be again.
     `left` and `width` place its time span within the data window, in percent.
     """
 
@@ -46,6 +47,8 @@ class Found:
     members: list[Member]
     median_score: float | None
     evidence: list[str]
+    history: list[str]
+    reborn: list[str]
     left: float
     width: float
 
@@ -84,25 +87,25 @@ class Scored:
 
 def looked(run: Run) -> Looked:
     """Count what the run looked at."""
-    seen = _table(run, "behaviour")
+    seen = run.table_or_empty("behaviour")
     return Looked(
         accounts=seen.num_rows,
         actions=pc.sum(seen["actions"]).as_py() or 0,
         first_at=pc.min(seen["first_at"]).as_py(),
         last_at=pc.max(seen["last_at"]).as_py(),
         edges=joined(run).num_rows,
-        clustered=_table(run, "clusters").num_rows,
-        networks=_table(run, "networks").num_rows,
+        clustered=run.table_or_empty("clusters").num_rows,
+        networks=run.table_or_empty("networks").num_rows,
     )
 
 
 def found(run: Run) -> list[Found]:
     """The run's networks, largest first."""
-    networks = _table(run, "networks").to_pylist()
+    networks = run.table_or_empty("networks").to_pylist()
     if not networks:
         return []
-    clusters = _table(run, "clusters")
-    scores = _table(run, "scores")
+    clusters = run.table_or_empty("clusters")
+    scores = run.table_or_empty("scores")
     scores = scores.filter(pc.is_in(scores["account_id"], clusters["account_id"].combine_chunks()))
     score_of = dict(zip(scores["account_id"].to_pylist(), scores["score"].to_pylist(), strict=True))
     members: dict[str, list[Member]] = {}
@@ -112,8 +115,17 @@ def found(run: Run) -> list[Found]:
     sentences = _sentences(run, {row["cluster_id"]: row["size"] for row in networks})
     window = looked(run)
     networks.sort(key=lambda row: (-row["size"], row["network_id"]))
+    past, leads, again = history.past(run), history.leads(run), history.reborn(run)
     return [
-        _tell(row, members.get(row["cluster_id"], []), sentences.get(row["cluster_id"], []), window) for row in networks
+        _tell(
+            row,
+            members.get(row["cluster_id"], []),
+            sentences.get(row["cluster_id"], []),
+            [*past.get(row["network_id"], []), *leads.get(row["cluster_id"], [])],
+            again.get(row["network_id"], []),
+            window,
+        )
+        for row in networks
     ]
 
 
@@ -123,7 +135,7 @@ def scored(run: Run) -> Scored | None:
         return None
     scores = run.table("scores", ["account_id", "target", "score"])
     high = scores.filter(pc.greater_equal(scores["score"], HIGH_SCORE))
-    inside = pc.is_in(high["account_id"], _table(run, "clusters")["account_id"].combine_chunks())
+    inside = pc.is_in(high["account_id"], run.table_or_empty("clusters")["account_id"].combine_chunks())
     card = json.loads((run.path / MODEL_FILE).read_text(encoding="utf-8")) if run.has(MODEL_FILE) else {}
     tested: dict[str, dict[str, Any]] = card.get("test", {})
     thresholds = [at["threshold"] for metrics in list(tested.values())[:1] for at in metrics["at"]]
@@ -147,19 +159,26 @@ def _metrics(model: str, metrics: dict[str, Any]) -> tuple[str, ...]:
 
 def joined(run: Run) -> pa.Table:
     """Coordination edges over all channels, one row a pair."""
-    edges = _table(run, "edges", ["account_a", "account_b", "channel", "objects"])
+    edges = run.table_or_empty("edges", ["account_a", "account_b", "channel", "objects"])
     return edges.filter(pc.equal(edges["channel"], "all"))
 
 
 def inside(run: Run, network: Found) -> tuple[pa.Table, pa.Table]:
     """A network's rows of the clusters table, and the coordination edges among its accounts."""
     ids = pa.array([member.account_id for member in network.members], pa.string())
-    clusters, edges = _table(run, "clusters"), joined(run)
+    clusters, edges = run.table_or_empty("clusters"), joined(run)
     both = pc.and_(pc.is_in(edges["account_a"], ids), pc.is_in(edges["account_b"], ids))
     return clusters.filter(pc.is_in(clusters["account_id"], ids)), edges.filter(both)
 
 
-def _tell(row: dict[str, Any], members: list[Member], evidence: list[str], window: Looked) -> Found:
+def _tell(
+    row: dict[str, Any],
+    members: list[Member],
+    evidence: list[str],
+    background: list[str],
+    again: list[str],
+    window: Looked,
+) -> Found:
     order = {role: place for place, role in enumerate(ROLES)}
     ordered = sorted(members, key=lambda m: (order.get(m.role, len(order)), -(m.score or 0), m.account_id))
     scores = sorted(m.score for m in members if m.score is not None)
@@ -168,14 +187,14 @@ def _tell(row: dict[str, Any], members: list[Member], evidence: list[str], windo
     left = min(max((row["first_at"] - begin) / length, 0), 1)
     width = min(max((row["last_at"] - row["first_at"]) / length, 0), 1 - left)
     middle = scores[len(scores) // 2] if scores else None
-    return Found(row, ordered, middle, evidence, round(100 * left, 2), round(100 * width, 2))
+    return Found(row, ordered, middle, evidence, background, again, round(100 * left, 2), round(100 * width, 2))
 
 
 def _sentences(run: Run, size_of: dict[str, int]) -> dict[str, list[str]]:
     """The strongest evidence of each cluster, in plain words."""
     with duckdb.connect() as connection:
-        connection.register("evidence", _table(run, "evidence"))
-        connection.register("clusters", _table(run, "clusters"))
+        connection.register("evidence", run.table_or_empty("evidence"))
+        connection.register("clusters", run.table_or_empty("clusters"))
         rows = connection.execute(sql("report_objects"), {"top": TOP_OBJECTS}).fetchall()
     sentences: dict[str, list[str]] = {}
     for cluster_id, channel, object_id, members, first_at, last_at, gap, everyone in rows:
@@ -189,10 +208,3 @@ def _sentences(run: Run, size_of: dict[str, int]) -> dict[str, list[str]]:
                 f"{number(everyone)} accounts acted on it in all."
             )
     return sentences
-
-
-def _table(run: Run, name: str, columns: list[str] | None = None) -> pa.Table:
-    if run.has(name):
-        return run.table(name, columns)
-    empty = RUN_TABLES[name].schema.empty_table()
-    return empty.select(columns) if columns else empty

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from graph.console import Advance, progress
 from graph.errors import ConflictError
 from graph.explain_edges import sentences
+from graph.reborn import told
 from graph.runs import Run
 from graph.statements import cypher
 
@@ -29,6 +30,7 @@ BATCH = 5_000
 PATIENCE_S = 15.0
 VERDICTS = pa.schema([("account_id", pa.string()), ("tier", pa.string()), ("version", pa.int64())])
 
+_R = "relationships"
 Step = tuple[str, pa.Table, str]  # statement, rows, and what is counted to see that each row found its place
 
 
@@ -114,15 +116,34 @@ def _drop_all_but(session: Session, view: int) -> None:
 
 def _steps(run: Run) -> list[Step]:
     """What makes up the view, in the order in which it can be written."""
-    clusters, networks = run.table("clusters"), run.table("networks")
+    clusters, networks, history = run.table("clusters"), run.table("networks"), run.table_or_empty("lineage")
     sizes = clusters.group_by("cluster_id").aggregate([([], "count_all")]).sort_by("cluster_id")
     return [
-        ("show_networks", networks, "nodes"),
+        ("show_networks", _beside(networks, history, "network_id", ["parents"]), "nodes"),
+        ("show_dissolved", history.filter(pc.equal(history["change"], "dissolved")), "nodes"),
         ("show_clusters", sizes.rename_columns(["cluster_id", "size"]), "nodes"),
-        ("show_cluster_networks", networks.select(["cluster_id", "network_id"]), "relationships"),
-        ("show_members", clusters, "relationships"),
-        ("show_edges", _edges(run), "relationships"),
+        ("show_cluster_networks", networks.select(["cluster_id", "network_id"]), _R),
+        (
+            "show_members",
+            _beside(clusters, run.table_or_empty("leads"), "account_id", ["lead_share", "median_lag"]),
+            _R,
+        ),
+        ("show_reborn", _reborn(run), _R),
+        ("show_edges", _edges(run), _R),
     ]
+
+
+def _beside(table: pa.Table, more: pa.Table, key: str, columns: list[str]) -> pa.Table:
+    """A table with columns of another; null where that has no row."""
+    place = pc.index_in(table[key], more[key].combine_chunks())
+    for name in columns:
+        table = table.append_column(name, pc.take(more[name], place))
+    return table
+
+
+def _reborn(run: Run) -> pa.Table:
+    rows = run.table_or_empty("reborn")
+    return rows.append_column("sentence", pa.array([told(row) for row in rows.to_pylist()], pa.string()))
 
 
 def _facts(run: Run) -> list[Step]:

@@ -47,6 +47,7 @@ class Platform:
         suggestions: dict[str, float] | None = None,
         stability: float = 0.9,
         evidence: list[dict[str, Any]] | None = None,
+        reborn: list[dict[str, Any]] | None = None,
         until: int = UNTIL,
     ) -> Run:
         """A finished run: network id -> members; everybody acted in the window."""
@@ -64,6 +65,8 @@ class Platform:
         building.write("networks", rows("networks", [_network(n, m, stability) for n, m in networks.items()]))
         building.write("behaviour", rows("behaviour", [_behaviour(a, (organic or {}).get(a, 0.2)) for a in everybody]))
         building.write("evidence", rows("evidence", evidence if evidence is not None else _evidence(networks)))
+        if reborn is not None:
+            building.write("reborn", rows("reborn", reborn))
         if scores is not None:
             scored = [{"account_id": a, "target": "coordinated", "score": s, "baseline": s} for a, s in scores.items()]
             building.write("scores", rows("scores", scored))

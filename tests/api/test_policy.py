@@ -178,6 +178,19 @@ def test_without_platform_facts_labels_or_reviews_nobody_gets_above_watch(found:
     assert rank(judge(found, POLICY).tier) <= rank("watch")
 
 
+@given(anybody, networks.filter(lambda network: network is not None))
+@settings(max_examples=150, deadline=None)
+def test_who_is_followed_and_trails_nobody_stays_at_watch(found: AccountFacts, network: NetworkFact) -> None:
+    """The framed: whatever platform or model say, until enough people have looked and agree."""
+    framed = found.model_copy(update={"network": network.model_copy(update={"role": "followed"})})
+    judged = judge(framed, POLICY)
+    assert not any(reason.code == "network_member" for reason in judged.reasons)
+    assert "network" not in judged.families
+    grave = ("registered_by_tool", "whole_history_ai")
+    if max(len({r.reviewer for r in framed.reviews if r.decision == c}) for c in grave) < POLICY.reviews.agreeing:
+        assert rank(judged.tier) <= rank("watch")
+
+
 @given(anybody)
 @settings(max_examples=400, deadline=None)
 def test_a_ban_has_two_families_and_a_grave_condition(found: AccountFacts) -> None:

@@ -164,6 +164,49 @@ def test_the_review_queue_has_what_the_policy_and_the_model_ask_for(
         assert list(order.scalars()) == ["a", "b", "c", "maybe", "sure"]
 
 
+AGAIN = {
+    "network_id": "n1",
+    "banned_network_id": "n0",
+    "matched_by": ["template", "target"],
+    "p_value": 1e-9,
+    "templates": 4,
+    "devices": 0,
+    "targets": 12,
+    "new_accounts": 3,
+    "banned_accounts": 9,
+    "banned_at": SINCE,
+}
+
+
+def test_a_reborn_network_comes_first_within_its_tier_and_its_tier_is_what_it_was(
+    engine: Engine, platform: Platform, policy: Policy
+) -> None:
+    """Nor does it come before those with a higher tier; whom it trails is not moved."""
+    platform.labels([{"account_id": "x", "label": "whole_history_ai", "source": "platform"}])
+    found = {"n1": ["a", "b", "victim"], "n2": ["c", "d", "e"]}
+    kept: dict[str, list[dict[str, Any]]] = {}
+    for reborn in ([], [AGAIN]):
+        run = platform.run(
+            found, roles={"victim": "followed"}, scores={"a": 0.1, "c": 0.99}, others=["x"], reborn=reborn
+        )
+        put(platform, run, engine, policy)
+        with reading(engine) as tx:
+            shown = tx.execute(select(networks.c.network_id, networks.c.tier, networks.c.reborn)).all()
+            queue = tx.execute(select(review_queue).order_by(review_queue.c.priority.desc(), "account_id")).all()
+            said = verdicts.of_accounts(tx, ["a", "b", "victim", "c"], now())
+        tier = {name: (v["tier"], v["verdict"]["version"], v["verdict"]["reasons"]) for name, v in said.items()}
+        kept["again" if reborn else "before"] = [tier, [r.account_id for r in queue], shown, queue]
+    before, again = kept["before"], kept["again"]
+    assert again[0] == before[0], "no new version, no other reason"
+    assert before[1] == ["x", "c", "a", "b", "d", "e", "victim"]
+    assert again[1] == ["x", "a", "b", "c", "d", "e", "victim"]
+    reason = {r.account_id: r.reason for r in again[3]}
+    assert "It may be network n0 again" in reason["a"]
+    assert "n0" not in reason["victim"]
+    newest = {r.network_id: r.reborn for r in again[2] if r.reborn}
+    assert newest["n1"][0]["banned_network_id"] == "n0"
+
+
 def test_a_run_without_behaviour_harms_nobody(engine: Engine, platform: Platform, policy: Policy) -> None:
     """Missing signals fail closed."""
     run = banned_network(platform)

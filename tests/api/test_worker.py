@@ -71,6 +71,41 @@ def executed(engine: Engine, platform: Platform, policy: Policy, size: int = 6) 
     return action_id
 
 
+def bans(platform: Platform) -> list[tuple[str, str, str]]:
+    connection = platform.place.log.connect()
+    try:
+        return connection.execute("SELECT account_id, network_id, what FROM bans ORDER BY account_id, what").fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_ban_reaches_the_event_log_once_and_its_reversal_withdraws_it(
+    engine: Engine, platform: Platform, policy: Policy
+) -> None:
+    action_id = executed(engine, platform, policy)
+    assert worker.once(engine, platform.place).bans == 6
+    names = [f"bot-n1-{i:04d}" for i in range(6)]
+    assert bans(platform) == [(name, "n1", "imposed") for name in names]
+    with writing(engine) as tx:  # as if the process had died between the log and the outbox
+        tx.execute(update(outbox).where(outbox.c.kind == "ban").values(delivered_at=None))
+    begin(engine, action_id, "reverse")
+    done = worker.once(engine, platform.place)
+    assert (done.actions, done.bans) == (1, 12)
+    assert bans(platform) == [(name, "n1", what) for name in names for what in ("imposed", "lifted")]
+    assert worker.once(engine, platform.place).idle
+    assert {label for _, label, _ in labels(platform)} == {"registered_by_tool"}, "a ban is not a label to learn from"
+
+
+def test_a_milder_penalty_is_no_ban(engine: Engine, platform: Platform, policy: Policy) -> None:
+    publish(banned_network(platform), platform.place.log, engine, policy=policy, actor="test")
+    action_id = approved_action(engine, action="restrict")
+    begin(engine, action_id, "execute")
+    assert worker.once(engine, platform.place).bans == 0
+    begin(engine, action_id, "reverse")
+    assert worker.once(engine, platform.place).bans == 0
+    assert bans(platform) == []
+
+
 def lines(feed: Path) -> list[int]:
     return [json.loads(line)["seq"] for line in feed.read_text().splitlines()]
 
