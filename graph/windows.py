@@ -7,11 +7,16 @@ Every window is held to the same rate of false discoveries, so the number of acc
 windows: it grows until the window is as wide as the coordination is slow, and then chance takes over and it falls. The
 suggestion is the smallest window
 
-    - that has at least KEEP of the largest number of accounts with an edge: no slower network is lost, and
+    - that has at least KEEP of the largest number of accounts with an edge: few of a slower network are lost,
+    - that has at least DENSE of the largest number of edges of any such window: a window much shorter than the
+      coordination is slow still gives each account some edge, but too few for its groups to hold together, and
     - whose accounts are as steady as those of any such window, within STEADY: found in the first and again in the
       second half of the earlier part (Jaccard overlap, among the accounts that act in both halves).
 
 A smaller window is better evidence at equal yield: fewer strangers meet in it, and fewer pairs have to be looked at.
+One window serves most accounts, not all: where a large network is fast and a small one slow, the small one can fall
+under the tenth that may be lost, so Scan.missed counts whom only wider windows find. docs/decisions/0018 has the
+measurements.
 """
 
 from __future__ import annotations
@@ -20,12 +25,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-import duckdb
 import numpy as np
 
-from graph import coaction, communities, significance
+from graph import coaction, communities, significance, words
 from graph.coaction import CoactionConfig
+from graph.engines import Connection
 from graph.errors import InputError, NothingFoundError
 from graph.model import SECOND
 from graph.statements import sql
@@ -33,8 +39,9 @@ from graph.statements import sql
 WINDOWS = tuple(s * SECOND for s in (10, 30, 60, 120, 300, 600, 1800, 3600))
 HORIZON = 60  # windows; as in detection
 KEEP = 0.9
+DENSE = 0.5
 STEADY = 0.8
-WORK = 20_000_000  # pairs of events; beyond them, pairs of accounts are counted for a sample of accounts
+WORK = 2_000_000  # pairs of events; beyond them, pairs of accounts are counted for a sample of accounts
 
 Ends = tuple[str, str]
 
@@ -113,6 +120,7 @@ class Scan:
         actions: of the whole data window.
         rows: by window.
         suggested: number of the suggested row, or None: no window finds an edge in the earlier part.
+        missed: accounts with an edge in the earlier part in a wider window, and not in the suggested one.
     """
 
     fdr: float
@@ -122,6 +130,7 @@ class Scan:
     actions: int
     rows: tuple[Row, ...]
     suggested: int | None
+    missed: int = 0
 
 
 def steps(config: WindowsConfig) -> int:
@@ -130,7 +139,7 @@ def steps(config: WindowsConfig) -> int:
 
 
 def scan(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     config: WindowsConfig,
     since: int | None = None,
     until: int | None = None,
@@ -139,18 +148,21 @@ def scan(
     """Try every window.
 
     Args:
-        connection: of an event log (graph.log.EventLog.connect).
+        connection: to an event log (graph.coact.connected).
         config: the windows.
         since: first microsecond (default: the first action).
         until: the one after the last (default: just after the newest action).
         advance: is told of `steps(config)` steps.
 
     Raises:
-        NothingFoundError: no action lies in the data window.
+        InputError: the data window is upside down.
+        NothingFoundError: no action lies in it.
     """
+    if since is not None and until is not None and since >= until:
+        raise InputError("--since lies at or after --until")
     first, last, halfway, actions = _halfway(connection, since, until)
     if halfway is None:
-        raise NothingFoundError("no action lies in the data window")
+        raise NothingFoundError(_nothing(*_halfway(connection, None, None)[:2]))
     since, until = first if since is None else since, last + 1 if until is None else until
     middle = _halfway(connection, since, halfway)[2] or halfway
     found: dict[str, tuple[list[Found], frozenset[str]]] = {}
@@ -172,21 +184,42 @@ def scan(
             advance(1)
         found[name] = each, frozenset(names.tolist())
     rows = _rows(config.windows, pairs, found)
-    return Scan(config.fdr, since, halfway, until, actions, rows, suggest(rows))
+    suggested = suggest(rows)
+    return Scan(config.fdr, since, halfway, until, actions, rows, suggested, _missed(rows, suggested))
 
 
 def suggest(rows: Sequence[Row]) -> int | None:
-    """Number of the window to use: the rule that the module's docstring states.
+    """Number of the window to use, by the rule that the module's docstring states; None: nothing is found.
 
     Steadiness counts only where it is known: where a half of the earlier part is too short for any edge, it is not.
     """
+    enough = keeping(rows)
+    if not enough:
+        return None
+    dense = DENSE * max(len(rows[i].earlier.edges) for i in enough)
+    enough = [i for i in enough if len(rows[i].earlier.edges) >= dense]
+    steadiest = max(rows[i].halves or 0.0 for i in enough)
+    return next(i for i in enough if (rows[i].halves or 0.0) >= STEADY * steadiest)
+
+
+def keeping(rows: Sequence[Row]) -> list[int]:
+    """Numbers of the windows that keep KEEP of the largest number of accounts with an edge; none if that is 0."""
     yields = [len(row.earlier.accounts) for row in rows]
     most = max(yields, default=0)
-    if not most:
-        return None
-    enough = [i for i, accounts in enumerate(yields) if accounts >= KEEP * most]
-    steadiest = max((rows[i].halves or 0.0 for i in enough), default=0.0)
-    return next(i for i in enough if (rows[i].halves or 0.0) >= STEADY * steadiest)
+    return [i for i, accounts in enumerate(yields) if most and accounts >= KEEP * most]
+
+
+def _missed(rows: Sequence[Row], suggested: int | None) -> int:
+    if suggested is None:
+        return 0
+    wider: frozenset[str] = frozenset().union(*(row.earlier.accounts for row in rows[suggested + 1 :]))
+    return len(wider - rows[suggested].earlier.accounts)
+
+
+def _nothing(first: int | None, last: int | None) -> str:
+    if first is None:
+        return "there are no actions"
+    return f"no action lies in the data window; they go from {words.minute(first)} to {words.minute(last)} UTC"
 
 
 def jaccard(one: frozenset[object], other: frozenset[object]) -> float | None:
@@ -195,21 +228,19 @@ def jaccard(one: frozenset[object], other: frozenset[object]) -> float | None:
     return len(one & other) / either if either else None
 
 
-def _halfway(
-    connection: duckdb.DuckDBPyConnection, since: int | None, until: int | None
-) -> tuple[int, int, int | None, int]:
-    """First and last time, the time that halves the actions, and their number."""
+def _halfway(connection: Connection, since: int | None, until: int | None) -> tuple[Any, Any, Any, int]:
+    """First and last time, the time that halves the actions (all three None: no actions), and their number."""
     limits = np.iinfo(np.int64)
     given = {
         "since": int(limits.min) if since is None else since,
         "until": int(limits.max) if until is None else until,
     }
-    row: tuple[int, int, int | None, int] = connection.execute(sql("windows_halfway"), given).fetchall()[0]
+    row: tuple[Any, Any, Any, int] = connection.execute(sql("windows_halfway"), given).fetchall()[0]
     return row
 
 
-def _find(connection: duckdb.DuckDBPyConnection, window: int, config: WindowsConfig, names: np.ndarray) -> Found:
-    counted = coaction.count(connection, config.coaction(window))
+def _find(connection: Connection, window: int, config: WindowsConfig, names: np.ndarray) -> Found:
+    counted = coaction.count(connection, config.coaction(window), WORK)
     tested = significance.test(counted, config.fdr).pairs
     kept = tested[tested["q_value"] <= config.fdr]
     a, z = kept["a"].to_numpy(np.int64), kept["z"].to_numpy(np.int64)
@@ -218,7 +249,7 @@ def _find(connection: duckdb.DuckDBPyConnection, window: int, config: WindowsCon
     return Found(len(tested), edges, int(members["cluster"].nunique()), len(members))
 
 
-def _pairs(connection: duckdb.DuckDBPyConnection, window: int) -> tuple[int, bool]:
+def _pairs(connection: Connection, window: int) -> tuple[int, bool]:
     """Pairs of accounts with a co-action, and whether that is an estimate."""
     work: int = connection.execute(sql("windows_work").format(reach=2 * int(window))).fetchall()[0][0]
     modulus = max(1, math.ceil(work / WORK))

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from graph import words
 from graph.model import SECOND
-from graph.windows import KEEP, Row, Scan
+from graph.windows import KEEP, Row, Scan, keeping
 
 UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 FEW = 20  # accounts with an edge; under these, a suggestion says that it is a hint
@@ -52,14 +52,27 @@ def advice(scan: Scan) -> str:
     later = f"{words.count(len(row.later.edges), 'edge')} among {words.count(there, 'account')}"
     more = f"the best window there, {label(best.window)}, finds {len(best.later.accounts):,}"
     compared = "no window finds more there" if len(best.later.accounts) == there else more
-    recurs = row.halves or any((r.halves or 0) and len(r.earlier.accounts) >= KEEP * most for r in rows)
-    steady = "and is about as steady as any that does" if recurs else "(none of those is found again half a part later)"
-    few = f" So few accounts ({most}) say little: take it as a hint." if most < FEW else ""
-    return (
+    said = (
         f"Suggested: --window {label(row.window)}. In the earlier part it is the smallest that keeps {KEEP:.0%} of the "
-        f"largest number of accounts with an edge ({found:,} of {most:,}) {steady}. In the later part, which had no say, "
-        f"it finds {later}; {compared}.{few}"
+        f"largest number of accounts with an edge ({found:,} of {most:,}), with edges enough to hold its groups "
+        f"together, and is about as steady as any that does. In the later part, which had no say, it finds {later}; "
+        f"{compared}."
     )
+    return " ".join([said, *_doubts(scan, most)])
+
+
+def _doubts(scan: Scan, most: int) -> list[str]:
+    """What speaks against trusting the suggestion."""
+    rows, suggested, doubts = scan.rows, scan.suggested or 0, []
+    if scan.missed:
+        doubts.append(f"{words.count(scan.missed, 'account')} would be found with a wider window only.")
+    if not any(rows[i].halves for i in keeping(rows)):
+        doubts.append("No account is found in both halves of the earlier part: nothing shows that this recurs.")
+    if len(rows) > 1 and suggested == len(rows) - 1:
+        doubts.append("It is the widest that was tried: try wider ones.")
+    if most < FEW:
+        doubts.append(f"So few accounts ({most}) say little: take it as a hint.")
+    return doubts
 
 
 def text(scan: Scan) -> str:

@@ -140,6 +140,7 @@ def windows(
 
     The suggestion rests on the earlier part of the data; what it finds in the later part is shown beside it.
     """
+    from graph.coact import connected
     from graph.files import write_bytes
     from graph.tablefiles import check_target, write_table
     from graph.windows import WindowsConfig, scan, steps
@@ -151,10 +152,12 @@ def windows(
     for target, suffixes in ((out, (".csv", ".parquet")), (plot, (".svg", ".html"))):
         if target is not None:
             check_target(target, suffixes)
-    with staged(events, format_name) as log, log.connect() as connection:
-        connection.execute("SET temp_directory = $folder", {"folder": str(log.root / ".spill")})
-        with progress("trying windows", steps(config)) as advance:
-            found = scan(connection, config, since, until, advance)
+    with (
+        staged(events, format_name) as log,
+        connected(log, "duckdb") as connection,
+        progress("trying windows", steps(config)) as advance,
+    ):
+        found = scan(connection, config, since, until, advance)
     if out is not None:
         write_table(table(found), out, metadata(found))
     if plot is not None:
