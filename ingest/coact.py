@@ -58,8 +58,7 @@ def coact_files(
         InputError: a file or an option is not usable as it is, or `out` cannot be written.
     """
     _check_out(out, events)
-    rejects = out.with_name(f"{out.name}.rejected.jsonl")
-    with staged(events, format_name, rejects, warn) as log, connected(log, engine) as connection:
+    with staged(events, format_name, _rejects(out), warn) as log, connected(log, engine) as connection:
         with progress("finding co-actions", STEPS if config.test else STEPS - 2) as advance:
             found = coact(connection, config, since, until, advance)
         with progress(f"writing {out.name}"):
@@ -137,10 +136,17 @@ def peer_config(preset: str, asked: Mapping[str, Any]) -> CooRTweetConfig | Tool
 
 def _check_out(out: Path, events: Sequence[Path]) -> None:
     check_target(out)
+    written = [p for p in (out, _rejects(out)) if p.exists()]
     for path in events:
         for file in source_files(path):
-            if file.exists() and out.exists() and file.samefile(out):
-                raise InputError(f"{out}: is one of the files that are read; --out needs another name")
+            for target in written:
+                if file.exists() and file.samefile(target):
+                    raise InputError(f"{target}: is one of the files that are read; --out needs another name")
+
+
+def _rejects(out: Path) -> Path:
+    """Where refused rows are kept."""
+    return out.with_name(f"{out.name}.rejected.jsonl")
 
 
 def _as_read(log: EventLog) -> list[dict[str, Any]]:

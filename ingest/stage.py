@@ -8,6 +8,8 @@ there.
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 import tempfile
 import time
@@ -25,9 +27,10 @@ from graph.files import write_bytes
 from graph.log import EventLog
 from graph.workspace import Workspace
 from ingest.load import Ingested, ingest, source_files
-from ingest.schema import EARLIEST, FUTURE_SLACK, TIME
+from ingest.schema import EARLIEST, FUTURE_SLACK
 
 UNITS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1, "nanoseconds": 0.001}
+REFUSED_TIME = re.compile(r"[^:]+: (\S+) (?:is no time|is before 2000|lies in the future)")  # see ingest.schema.TIME
 ROOM = 2  # times the size of the files: log and work space while a file is read
 # Private texts leave only stand-ins, keyed by a secret. This log is thrown away, and the texts stand in the file
 # beside it, so there is nothing to guard here; a fixed key makes the same input give the same bytes.
@@ -135,11 +138,9 @@ def _refuse_mixed_units(done: Ingested, now: int) -> None:
 
 def _other_unit(reason: str, now: int) -> str | None:
     """The unit in which the number of a refused time lies after 2000 and not in the future; None: no such."""
-    early, late = TIME[1][1], TIME[2][1]
-    if not reason.endswith((early, late)):
-        return None
+    refused = REFUSED_TIME.match(reason)
     try:
-        value = float(reason.partition(": ")[2].split(" ")[0])
+        value = float(refused[1]) if refused else math.nan
     except ValueError:
         return None
     return next((unit for unit, size in UNITS.items() if EARLIEST <= value * size <= now + FUTURE_SLACK), None)

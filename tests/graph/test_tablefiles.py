@@ -21,7 +21,8 @@ from graph.model import EDGES
 from graph.tablefiles import SUFFIXES, check_target, read_table, typed, write_table
 
 CHOICES = {"made_by": "test", "parameters": {"window": 1, "name": 'q"uo<te> & 猫'}, "versions": {"a": "1"}}
-texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"))
+letters = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
+texts = st.text(letters | st.sampled_from("\t\n\r\"',<&> "))
 whole = st.integers(-(2**63), 2**63 - 1)
 rows = st.fixed_dictionaries(
     {
