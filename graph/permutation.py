@@ -22,7 +22,7 @@ is. docs/decisions/0017 tells what was tried.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -36,6 +36,7 @@ from graph.statements import sql
 
 HOUR = 3600 * SECOND
 ALPHA = 0.05  # the level that the least number of permutations can just reach
+FEW = 100_000  # pairs of actions from which the pairs tested of a permuted log are counted, and not looked at
 NONE = float("inf")  # what stands for the p-value of a cluster where there is none
 LEVELS = (0.1, 0.01, 0.001, 0.0001)  # p-values of pairs are counted at or below these
 RECURS = 0.5  # share of the smaller one that a permuted and an observed cluster have in common at least
@@ -76,7 +77,7 @@ class Control:
             own (of what its members' strata hold, the share that is theirs, 0 to 1), recurs (share of permuted logs
             in which a cluster has most of its members).
         p_value: of the log as a whole: the smallest p_permuted; 1 without clusters.
-        logs: a row a permuted log: pairs (tested), edges, clusters, least (smallest analytic p-value of a cluster in
+        logs: a row a permuted log: edges, clusters, least (smallest analytic p-value of a cluster in
             which none observed recurs; infinite if there is none), and below_LEVEL: pairs with a p-value at most LEVEL.
         communities: object communities.
         strata: groups of interactions among which accounts were swapped.
@@ -95,11 +96,19 @@ class Control:
 
 @dataclass(frozen=True)
 class Detected:
-    """Edges over all pairs and the clusters they form: edges (rows of Tested.pairs), members, chance (by cluster)."""
+    """Edges over all pairs and the clusters they form.
+
+    Attributes:
+        edges: rows of significance.Tested.pairs.
+        members: account, cluster, stability.
+        chance: analytic p-value by cluster.
+        pairs_tested: number of pairs tested, apart for strangers and kin.
+    """
 
     edges: pd.DataFrame
     members: pd.DataFrame
     chance: pd.Series
+    pairs_tested: dict[str, int]
 
 
 def swap(account: np.ndarray, stratum: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -128,7 +137,7 @@ def detected(
     """The clusters whose p-values are compared, as graph.selection finds them."""
     edges = tested.pairs[tested.pairs["q_value"] <= fdr]
     members = communities.find(edges["a"].to_numpy(), edges["z"].to_numpy(), clustered, seed)
-    return Detected(edges, members, significance.clusters(selection.inside(edges, members), pairs_tested))
+    return Detected(edges, members, significance.clusters(selection.inside(edges, members), pairs_tested), pairs_tested)
 
 
 def control(
@@ -169,12 +178,13 @@ def control(
             by = swap(account, stratum, np.random.default_rng([config.seed, number]))
             own.register("handed", pa.table({"e": units["e"], "a": units["a"], "by": by}))
             own.execute(sql("permuted"))
-            counted = coaction.count(own, coacted)
+            # counting the pairs tested anew would take most of the time, and hardly any comes or goes by a swap
+            counted = replace(coaction.count(own, coacted, FEW), pairs_tested=observed.pairs_tested)
             tested = significance.test(counted, fdr)
             again = detected(tested, counted.pairs_tested, clustered, fdr, seed)
             moved.append(float(np.mean(by != account)) if len(by) else 0.0)
             repeats.append(_repeats(own))
-            logs.append(_against(observed, again, tested.pairs["p_value"].to_numpy(float), counted.pairs_tested))
+            logs.append(_against(observed, again, tested.pairs["p_value"].to_numpy(float)))
             advance(1)
     finally:
         own.close()
@@ -218,12 +228,11 @@ def stratify(connection: duckdb.DuckDBPyConnection, config: PermutationConfig) -
     return units[["e", "a"]], stratum.ravel().astype(np.int64), int(community.max(initial=0)) + 1
 
 
-def _against(observed: Detected, found: Detected, p: np.ndarray, pairs_tested: dict[str, int]) -> _Log:
+def _against(observed: Detected, found: Detected, p: np.ndarray) -> _Log:
     """Compare what a permuted log shows, p being the p-values of its pairs, with what was observed."""
     related = _related(observed.members, found.members)
     others = found.chance.drop(related["permuted"].unique())
     told = {
-        "pairs": sum(pairs_tested.values()),
         "edges": len(found.edges),
         "clusters": len(found.chance),
         "least": float(others.min()) if len(others) else NONE,
