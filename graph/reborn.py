@@ -5,10 +5,12 @@ A network is compared with a banned one on the traits that the banned accounts h
 which has a trait if two of its accounts do (one, for a device). Popular traits say nothing: what any group of as many
 accounts would have is measured on the *people*, who are the accounts of the data window in no cluster and not banned,
 
-    rate_t = (k_t + PRIOR * (K_t + 1) / (N + 1)) / (U_t + PRIOR),    c_t = 1 - (1 - rate_t)^n
+    rate_t = (k_t + PRIOR * (K_t + 1) / (N + 1)) / (U_t + PRIOR),    c_t = max(1 - (1 - rate_t)^n, reach_t)
 
 with N people, K_t of them with trait t; U_t people with at least one *other* trait of the banned network, k_t of them
-with t; n accounts in the network. So a common interest is given: a trait is as common as it is among those who are
+with t; n accounts in the network; reach_t its share of all texts, or targets, that about as many people have (of those
+that one has, where nobody has t). So it is given how much the network does of what few people do, as a help desk does
+who answers everybody, and a common interest is given: a trait is as common as it is among those who are
 near the banned network's things anyway. Traits of more than RARE of the people are left out. The weight of the traits
 met is tested by Chernoff's bound (graph.significance.log_tail), and Bonferroni over networks, banned networks and
 kinds holds the chance of any false match in a run at ALPHA, if networks of the innocent choose as the people do.
@@ -35,6 +37,7 @@ PRIOR = 10.0  # people; what a trait's rate in general weighs against its rate a
 COMMON = 2  # accounts that make a text or target a trait of a network
 LEAST = 2  # traits of a kind; fewer in common are a coincidence
 NEW = 0.5  # share of a network's accounts; more must be new for it to be reborn
+LEVELS = 64  # of the binary logarithm of a number of people
 KINDS = ("template", "device", "target")
 
 
@@ -61,8 +64,9 @@ def find(connection: duckdb.DuckDBPyConnection, members: pd.DataFrame, since: in
     people[members["a"].to_numpy(np.int64)] = False
     holders, traits = _without_popular(holders, traits, people)
     listed = _seen(connection, members).assign(banned=lambda m: banned[m["a"].to_numpy(np.int64)])
+    reach = _reach(connection, listed, people, since, until)
     tests = [
-        _compare(str(network_id), own, traits[traits["network_id"] == network_id], holders, listed, people)
+        _compare(str(network_id), own, traits[traits["network_id"] == network_id], holders, listed, reach, people)
         for network_id, own in bans.groupby("network_id", sort=True)
     ]
     return _matched(pd.concat(tests, ignore_index=True))
@@ -74,6 +78,28 @@ def _seen(connection: duckdb.DuckDBPyConnection, members: pd.DataFrame) -> pd.Da
     first = connection.execute(sql("first_seen")).df()
     connection.unregister("members")
     return members.merge(first, on="a").sort_values("a", ignore_index=True)
+
+
+def _reach(
+    connection: duckdb.DuckDBPyConnection, members: pd.DataFrame, people: np.ndarray, since: int, until: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """By kind and network: its share of what 1, 2 to 3, 4 to 7, ... people have."""
+    able = members[~members["banned"]]
+    standing = pa.table(
+        {
+            "a": np.concatenate([able["a"].to_numpy(np.int64), np.flatnonzero(people)]),
+            "network": pa.array([*able["network_id"], *[None] * int(people.sum())], pa.string()),
+        }
+    )
+    connection.register("standing", standing)
+    rows = connection.execute(sql("reach"), {"since": since, "until": until, "least": COMMON}).df()
+    connection.unregister("standing")
+    everything = rows[rows["network"].isna()].set_index(["kind", "about"])["things"].to_dict()
+    share: dict[tuple[str, str], np.ndarray] = {}
+    for row in rows[rows["network"].notna()].to_dict("records"):
+        levels = share.setdefault((row["kind"], row["network"]), np.zeros(LEVELS))
+        levels[row["about"]] = row["things"] / everything[row["kind"], row["about"]]
+    return share
 
 
 def _without_popular(
@@ -92,28 +118,30 @@ def _compare(
     traits: pd.DataFrame,
     holders: pd.DataFrame,
     members: pd.DataFrame,
+    reach: Mapping[tuple[str, str], np.ndarray],
     people: np.ndarray,
 ) -> pd.DataFrame:
     """One row a network of mostly new accounts and kind: what it shares with one banned network, and its p-value."""
     banned_at = int(bans["at"].min())
     own = members.assign(new=~members["banned"] & (members["first_at"] >= banned_at))
-    networks = own.groupby("network_id", sort=True).agg(
-        size=("a", "size"), new=("new", "sum"), able=("banned", lambda b: int((~b).sum()))
-    )
+    networks = own.groupby("network_id", sort=True).agg(size=("a", "size"), new=("new", "sum"))
     networks = networks[networks["new"] > NEW * networks["size"]]
     network_of = own[~own["banned"]].set_index("a")["network_id"]
+    accounts = network_of.value_counts().reindex(networks.index).to_numpy(float)
     rows = []
     for kind in KINDS:
         mine = traits.loc[traits["kind"] == kind, "trait"].to_numpy()
         if len(mine) < LEAST or networks.empty:
             continue
         here = holders[(holders["kind"] == kind) & holders["trait"].isin(mine)]
-        rate = _rates(here[people[here["a"].to_numpy(np.int64)]], mine, int(people.sum()))
+        rate, about = _rates(here[people[here["a"].to_numpy(np.int64)]], mine, int(people.sum()))
         inside = here.assign(network_id=here["a"].map(network_of)).groupby(["network_id", "trait"]).size()
         least = 1 if kind == "device" else COMMON
         met = (inside >= least).unstack(fill_value=False).reindex(index=networks.index, columns=mine, fill_value=False)
         shared = met.to_numpy().astype(bool)
-        chance = at_least_once(np.tile(rate, len(networks)), np.repeat(networks["able"].to_numpy(float), len(mine)))
+        chance = at_least_once(np.tile(rate, len(networks)), np.repeat(accounts, len(mine)))
+        reached = np.concatenate([reach.get((kind, name), np.zeros(LEVELS))[about] for name in networks.index])
+        chance = np.clip(np.maximum(chance, reached), 0, 1 - 1e-9)
         pair = np.repeat(np.arange(len(networks)), len(mine))
         p = np.exp(log_tail(pair, shared.ravel(), chance, len(networks)))
         found = networks[["new"]].assign(kind=kind, shared=shared.sum(axis=1), p=p)
@@ -123,16 +151,16 @@ def _compare(
     return table.assign(banned_network_id=banned_id, banned_accounts=len(bans), banned_at=banned_at)
 
 
-def _rates(holders: pd.DataFrame, traits: np.ndarray, people: int) -> np.ndarray:
-    """rate_t of each trait, from the people (a) who have it; see the module."""
+def _rates(holders: pd.DataFrame, traits: np.ndarray, people: int) -> tuple[np.ndarray, np.ndarray]:
+    """rate_t of each trait, from the people (a) who have it (see the module), and the binary logarithm of K_t."""
     having = holders["a"].map(holders["a"].value_counts())  # of the banned network's traits, so many each
     number = pd.Series(np.arange(len(traits)), index=traits)
     where = holders["trait"].map(number).to_numpy(np.int64)
     everyone = np.bincount(where, minlength=len(traits))
     near = np.bincount(where, weights=(having > 1).to_numpy(float), minlength=len(traits))
     others = holders["a"].nunique() - (everyone - near)  # who has this trait alone is near by no other one
-    rate: np.ndarray = np.minimum((near + PRIOR * (everyone + 1) / (people + 1)) / (others + PRIOR), 1.0)
-    return rate
+    rate = (near + PRIOR * (everyone + 1) / (people + 1)) / (others + PRIOR)
+    return np.minimum(rate, 1.0), np.log2(np.maximum(everyone, 1)).astype(np.int64)
 
 
 def _matched(tests: pd.DataFrame) -> pa.Table:

@@ -204,12 +204,22 @@ def test_without_bans_or_without_clusters_the_table_is_empty(world: World) -> No
     assert world.run() == {}
 
 
+def test_a_help_desk_that_answers_everybody_is_not_it(world: World) -> None:
+    """The farm pushed 40 of 800 obscure notes; 15 accounts that answer on most of the 800 have most of the 40."""
+    obscure = notes("obscure", 800)
+    for n in range(PEOPLE):
+        world.act(f"person-{n:03d}", [str(x) for x in world.rng.choice(obscure, 5, replace=False)], BAN + DAY)
+    world.banned("old", 15, obscure[:40])
+    world.network("desk", 15, obscure, share=0.2)
+    assert world.run() == {}
+
+
 def test_innocent_networks_with_topics_are_matched_no_oftener_than_stated(tmp_path: Path) -> None:
-    """20 worlds with 10 topics, 3 banned networks and 12 networks of people each; alpha = 0.01 a world."""
+    """9 worlds of 10 topics of 60, 150 or 400 notes, 3 banned networks and 12 of people each; alpha = 0.01 a world."""
     matched = 0
-    for seed in range(20):
+    for seed in range(9):
         world = World(tmp_path / str(seed), seed)
-        topics = [notes(f"topic{t}", 60) for t in range(10)]
+        topics = [notes(f"topic{t}", (60, 150, 400)[seed % 3]) for t in range(10)]
         for n in range(PEOPLE):
             loyal = world.rng.choice(topics[n % 10], int(world.rng.integers(5, 40)), replace=False)
             world.act(f"person-{n:03d}", [str(x) for x in loyal], BAN + DAY)
@@ -219,7 +229,7 @@ def test_innocent_networks_with_topics_are_matched_no_oftener_than_stated(tmp_pa
             liked = [str(x) for x in world.rng.choice(topics[c % 6], 25, replace=False)]
             world.network(f"new{c}", int(world.rng.integers(4, 20)), liked)
         matched += bool(world.run())
-    assert matched <= 1  # P(2 or more of 20) is 0.017 at alpha
+    assert matched <= 1  # P(2 or more of 9) is under 0.004 at alpha
 
 
 def test_the_log_has_a_table_of_bans() -> None:
