@@ -118,7 +118,7 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
         done = rooms.once(engine, place, go_on)
     click.echo(
         f"{done.actions:,} actions carried on, {done.events:,} events, {done.labels:,} labels "
-        f"and {done.bans:,} bans or lifted bans delivered."
+        f"and {done.bans:,} records of bans delivered."
     )
     if done.waiting:
         raise ConflictError(f"labels or bans still wait: {done.waiting}")

@@ -114,7 +114,7 @@ def test_from_a_run_to_a_reversed_action(
         assert (server.returncode, err) == (0, "")
         assert url in out
     assert not where.exists()
-    assert "16 events and 5 labels delivered" in process(environment, "worker", "--once")
+    assert "16 events, 5 labels and 16 records of bans delivered" in process(environment, "worker", "--once")
     assert verify_chain(engine) > 30
 
 
