@@ -219,7 +219,7 @@ def _detect_and_score(
         if done is None:
             parent = runs.current_or_none()
             building = runs.begin(key)
-            with progress("detecting", total=6) as advance:
+            with progress("detecting", total=7 if config.permutations else 6) as advance:
                 detect(building, log, config, parent, advance)
             if not building.is_done("measures"):
                 building.write("measures", measure(store, building.table("edges"), config.seed))

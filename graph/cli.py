@@ -62,6 +62,15 @@ def detect_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--horizon", type=Span(), default=None, help="Chance is measured within it (default: 60 windows)."
             ),
             click.option("--fdr", default=0.01, show_default=True, help="Rate of false discoveries among edges."),
+            click.option(
+                "--permutations",
+                type=click.IntRange(min=0),
+                default=0,
+                show_default=True,
+                metavar="N",
+                help="Compare what is found with N logs whose accounts were swapped within object community and hour "
+                "(at least 19; each costs about one more detection).",
+            ),
             click.option("--seed", default=1, show_default=True, help="Of community detection and models."),
         ]
     ):
@@ -69,12 +78,14 @@ def detect_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def detect_config(window: int, horizon: int | None, fdr: float, seed: int) -> DetectConfig:
+def detect_config(window: int, horizon: int | None, fdr: float, permutations: int, seed: int) -> DetectConfig:
     """The detection config these options mean."""
     from graph.coaction import CoactionConfig
     from graph.detect import DetectConfig
 
-    return DetectConfig(coaction=CoactionConfig(window, horizon or 60 * window), fdr=fdr, seed=seed)
+    return DetectConfig(
+        coaction=CoactionConfig(window, horizon or 60 * window), fdr=fdr, permutations=permutations, seed=seed
+    )
 
 
 @click.command()
@@ -87,6 +98,7 @@ def detect(
     window: int,
     horizon: int | None,
     fdr: float,
+    permutations: int,
     seed: int,
 ) -> None:
     """Find coordinated networks in the event log; makes a run, without Neo4j and without scores."""
@@ -98,14 +110,14 @@ def detect(
     from graph.workspace import Workspace
 
     workspace = Workspace(folder or settings().dir)
-    config = detect_config(window, horizon, fdr, seed)
+    config = detect_config(window, horizon, fdr, permutations, seed)
     with workspace.writing():
         key = run_key(workspace.log, data_window(workspace.log, since, until), config)
         run = workspace.runs.find(key)
         if run is None:
             parent = workspace.runs.current_or_none()
             building = workspace.runs.begin(key)
-            with progress("detecting", total=6) as advance:
+            with progress("detecting", total=7 if permutations else 6) as advance:
                 fill(building, workspace.log, config, parent, advance)
             run = building.finish(parent.run_id if parent else None, versions())
         workspace.runs.make_current(run)

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from graph import coaction, communities, networks, reborn, roles, selection, significance
+from graph import coaction, communities, control, networks, reborn, roles, selection, significance
 from graph.behaviour import behaviour
 from graph.edges import edge_table
 from graph.errors import InputError, NothingFoundError
 from graph.log import EventLog
 from graph.model import CLUSTERS, DAY, EVIDENCE, LEADS, NETWORKS
+from graph.permutation import Control, PermutationConfig
 from graph.runs import Building, Run
 from graph.statements import sql
 
@@ -37,6 +38,7 @@ class DetectConfig:
             (graph.selection). Thus the many edges of one farm cannot lend significance to a few chance edges elsewhere.
         least_objects: clusters whose members co-acted on fewer distinct objects are left out.
         least_days: likewise for distinct days (UTC).
+        permutations: logs with accounts swapped that clusters are compared with (graph.permutation); 0: none.
         seed: of community detection and of every model trained in the run.
     """
 
@@ -46,12 +48,15 @@ class DetectConfig:
     alpha: float = 0.05
     least_objects: int = 3
     least_days: int = 2
+    permutations: int = 0
     seed: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a rate that means nothing."""
         if not 0 < self.fdr < 1:
             raise InputError(f"fdr: {self.fdr}; expected a rate between 0 and 1")
+        if self.permutations:
+            PermutationConfig(self.permutations)
 
 
 def data_window(log: EventLog, since: int | None, until: int | None) -> dict[str, int]:
@@ -89,7 +94,7 @@ def detect(
 ) -> None:
     """Fill a run in the making with edges, clusters, networks, evidence and behaviour; step `detect`.
 
-    Does nothing if the step was finished before. `advance` is told of 6 steps.
+    Does nothing if the step was finished before. `advance` is told of 6 steps, and of one more for permutations.
     """
     if building.is_done("detect"):
         return
@@ -110,6 +115,7 @@ def detect(
             alpha=config.alpha,
             seed=config.seed,
         )
+        permuted = control.permuted(connection, tested, found.pairs_tested, config, advance)
         counts = coaction.edge_counts(connection, kept, config.coaction)
         names = coaction.account_names(connection)
         building.write("edges", edge_table(counts, replace(tested, pairs=kept), names))
@@ -124,7 +130,7 @@ def detect(
         )
         history = networks.lineage(identified, parent)
         building.write("lineage", history)
-        found_networks = _networks(clusters, groups, counts, names, identified)
+        found_networks = _networks(clusters, groups, counts, names, identified, permuted)
         building.write("networks", found_networks)
         leads = roles.leads(connection, selection.inside(whole, clusters), clusters, config.coaction.window)
         leads["account_id"], leads["cluster_id"] = names[leads["account"]], _cluster_ids(leads["cluster"], names)
@@ -161,6 +167,7 @@ def detect(
         networks=found_networks.num_rows,
         dissolved=history.num_rows - found_networks.num_rows,
         reborn=found_again.num_rows,
+        **control.figures(permuted, known.groupby(clusters["cluster"])["network_id"].first(), config.alpha),
     )
 
 
@@ -195,7 +202,12 @@ def _cluster_ids(cluster: pd.Series, names: np.ndarray) -> np.ndarray:
 
 
 def _networks(
-    clusters: pd.DataFrame, groups: pd.DataFrame, counts: pd.DataFrame, names: np.ndarray, identified: pd.DataFrame
+    clusters: pd.DataFrame,
+    groups: pd.DataFrame,
+    counts: pd.DataFrame,
+    names: np.ndarray,
+    identified: pd.DataFrame,
+    permuted: Control | None,
 ) -> pa.Table:
     if clusters.empty:
         return NETWORKS.schema.empty_table()
@@ -215,6 +227,7 @@ def _networks(
     rows["title"] = [
         networks.title(*r) for r in rows[["size", "channels", "objects", "days"]].itertuples(index=False, name=None)
     ]
+    rows["chance_permuted"] = rows["cluster"].map(permuted.clusters["p_permuted"]) if permuted else np.nan
     rows = rows.sort_values("network_id")[NETWORKS.columns]
     return NETWORKS.check(pa.Table.from_pandas(rows, preserve_index=False, schema=NETWORKS.schema), "networks")
 

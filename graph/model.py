@@ -179,6 +179,7 @@ NETWORKS = _table(
     ("first_at", _I, "first co-action, microseconds UTC"),
     ("last_at", _I, "last co-action, microseconds UTC"),
     ("title", _S, "what it does, in a line a person can read"),
+    ("chance_permuted", _F, "p-value against logs with accounts swapped (graph.permutation); null: not asked for"),
 )
 LINEAGE = _table(
     "lineage",

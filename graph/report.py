@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graph import history, summary, words
+from graph import control, history, summary, words
 from graph.picture import draw
 from graph.runs import Run
 
@@ -59,6 +59,7 @@ def render(run: Run, *, figures: Mapping[str, Any] | None = None) -> str:
         max_dissolved=MAX_DISSOLVED,
         picture=draw(*summary.inside(run, networks[0])) if networks else None,
         scored=summary.scored(run),
+        checked=control.told(run),
         figures=figures or {},
         max_members=MAX_MEMBERS,
         high_score=summary.HIGH_SCORE,
@@ -94,6 +95,8 @@ def render_text(run: Run) -> str:
     again = [(one.network["network_id"], sentence) for one in networks for sentence in one.reborn]
     if again or gone:
         lines += ["", *(f"{words.shown(name)}: {sentence}" for name, sentence in again), *gone]
+    if checked := control.told(run):
+        lines += ["", *checked]
     if scored is not None:
         lines += ["", f"SCORE: median over the network's accounts; target {scored.target}. {scored.meaning}"]
         if scored.rows:

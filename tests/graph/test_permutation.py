@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph import audiences, coaction, communities, permutation, significance
+from graph.detect import DetectConfig, data_window, detect, run_key
 from graph.errors import InputError
-from graph.model import ACCOUNTS, DAY, SECOND
+from graph.log import EventLog
+from graph.model import ACCOUNTS, ACTIONS, DAY, SECOND
+from graph.report import render, render_text
+from graph.runs import RunStore
 
 COACTED, CLUSTERED = coaction.CoactionConfig(), communities.ClusterConfig()
 CONFIG = permutation.PermutationConfig(permutations=19, seed=5)
@@ -171,3 +178,31 @@ def test_object_communities_are_the_circles_and_one_where_there_are_none() -> No
     np.testing.assert_array_equal(found, audiences.find(account[order], thing[order], 300, seed=1))
     assert not audiences.find(*interests(2, 0.0), 300, seed=1).any()
     assert not audiences.find(account[:0], thing[:0], 300, seed=1).any()
+
+
+def test_a_run_keeps_the_control_and_the_report_tells_it(tmp_path: Path) -> None:
+    events = EventLog(tmp_path / "log")
+    staging = events.stage("first")
+    pq.write_table(
+        ACTIONS.check(log(1, rows=3_000, bots=6).append_column("content_id", pa.nulls(3_072, pa.string())), "actions"),
+        staging / "actions.parquet",
+    )
+    events.commit(staging, {"source": "test"})
+    told, rows = {}, {}
+    for permutations in (0, 19):
+        config = DetectConfig(permutations=permutations)
+        building = RunStore(tmp_path / "runs").begin(run_key(events, data_window(events, None, None), config))
+        steps: list[float] = []
+        detect(building, events, config, None, steps.append)
+        assert sum(steps) == pytest.approx(7 if permutations else 6)
+        run = building.finish(None, {"shoal": "0"})
+        told[permutations] = (render_text(run), render(run))
+        rows[permutations] = run.table("networks").to_pylist()
+    assert [row["chance_permuted"] for row in rows[0]] == [None]
+    assert [row["chance_permuted"] for row in rows[19]] == [0.05]
+    assert [{**row, "chance_permuted": None} for row in rows[19]] == rows[0]
+    for text in told[19]:
+        assert "19 logs with accounts swapped" in text
+        assert "1 network judged against them: p of at most 0.05" in text
+    for text in told[0]:
+        assert "swapped" not in text

@@ -72,6 +72,7 @@ def make_run(folder: Path, networks: list[dict[str, Any]], *, scores: bool = Tru
                 T0,
                 T0 + 3 * DAY,
                 net["title"],
+                None,
             )
         )
     everyone = sorted({i for net in networks for i in net["ids"]} | {f"loner-{n}" for n in range(5)})
