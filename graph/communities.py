@@ -7,6 +7,10 @@ evidence once, and its strength has been used in the test already.
 
 No resolution is right for every group. Several are tried with several seeds, and the groups that recur are
 kept: the *stability* of a group is its best Jaccard overlap in each other partition, on average.
+
+Edges that nobody tested need more. A group may then have to hold more than chance explains (`alpha`,
+graph.surplus), and of groups that overlap the least likely is kept; and edges may weigh (`weight`): partitions are
+then made both ways, with weights in units of their mean and without, since where weights tell little they blur.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ import graspologic_native
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+
+from graph import surplus
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,24 @@ class ClusterConfig:
     least_stability: float = 0.3
 
 
-def find(a: np.ndarray, z: np.ndarray, config: ClusterConfig, seed: int) -> pd.DataFrame:
+def find(
+    a: np.ndarray,
+    z: np.ndarray,
+    config: ClusterConfig,
+    seed: int,
+    *,
+    weight: np.ndarray | None = None,
+    alpha: float | None = None,
+) -> pd.DataFrame:
     """Cluster the graph of edges (a, z), accounts as integers.
+
+    Args:
+        a: one end of each edge, shape (edges,).
+        z: its other end, another account.
+        config: how clusters are looked for.
+        seed: same seed, same clusters.
+        weight: of each edge, above zero; those of a pair that stands there twice are added. None: each weighs 1.
+        alpha: level at which a cluster has to hold more than chance explains. None: the edges have been tested.
 
     Returns:
         One row a clustered account: `account` (int), `cluster` (int, its smallest member), `stability`
@@ -47,12 +69,19 @@ def find(a: np.ndarray, z: np.ndarray, config: ClusterConfig, seed: int) -> pd.D
     if len(a) == 0:
         return pd.DataFrame(columns)
     accounts, ends = np.unique(np.concatenate([a, z]), return_inverse=True)
-    partitions = _partitions(ends[: len(a)], ends[len(a) :], len(accounts), config, seed)
-    groups = _candidates(partitions, config.least_size)
+    matrix = _matrix(ends[: len(a)], ends[len(a) :], len(accounts), weight)
+    even = csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+    partitions = _partitions(even, config, seed)
+    if weight is None:
+        matrix = even  # a pair that stands there twice is one edge
+    else:
+        partitions += _partitions(matrix, config, seed)
+    chance = None if alpha is None else [_chance(labels, matrix, config.least_size) for labels in partitions]
+    groups = _candidates(partitions, config, chance, alpha)
     taken = np.zeros(len(accounts), dtype=bool)
     found = []
     for stability, members in groups:
-        if stability < config.least_stability or taken[members].any():
+        if taken[members].any():
             continue
         taken[members] = True
         names = accounts[members]
@@ -62,11 +91,20 @@ def find(a: np.ndarray, z: np.ndarray, config: ClusterConfig, seed: int) -> pd.D
     return pd.concat(found).sort_values("account", ignore_index=True)
 
 
-def _partitions(a: np.ndarray, z: np.ndarray, n: int, config: ClusterConfig, seed: int) -> list[np.ndarray]:
-    """One label per node for each resolution and seed; nodes are numbered 0 to n - 1."""
-    matrix = csr_array((np.ones(2 * len(a)), (np.concatenate([a, z]), np.concatenate([z, a]))), shape=(n, n))
+def _matrix(a: np.ndarray, z: np.ndarray, n: int, weight: np.ndarray | None) -> csr_array:
+    """Symmetric adjacency, nodes 0 to n - 1; weights in units of their mean."""
+    each = np.ones(len(a)) if weight is None else np.asarray(weight, dtype=float)
+    order = np.lexsort((each, np.maximum(a, z), np.minimum(a, z)))  # floats are added in one order, whatever the rows'
+    low, high, each = np.minimum(a, z)[order], np.maximum(a, z)[order], each[order]
+    matrix = csr_array((np.r_[each, each], (np.r_[low, high], np.r_[high, low])), shape=(n, n))
     matrix.sum_duplicates()
-    matrix.data[:] = 1.0
+    matrix.data /= matrix.data.mean()
+    return matrix
+
+
+def _partitions(matrix: csr_array, config: ClusterConfig, seed: int) -> list[np.ndarray]:
+    """One label per node for each resolution and seed."""
+    n = matrix.shape[0]
     partitions = []
     for i, resolution in enumerate(config.resolutions):
         for start in range(config.seeds):
@@ -80,21 +118,35 @@ def _partitions(a: np.ndarray, z: np.ndarray, n: int, config: ClusterConfig, see
                 iterations=2,
                 seed=seed * 1_000_003 + i * 101 + start,
             )
-            partitions.append(np.fromiter((labels[node] for node in range(n)), np.int64, n))
+            label_of = np.empty(n, np.int64)
+            label_of[np.fromiter(labels.keys(), np.int64, n)] = np.fromiter(labels.values(), np.int64, n)
+            partitions.append(label_of)
     return partitions
 
 
-def _candidates(partitions: list[np.ndarray], least_size: int) -> list[tuple[float, np.ndarray]]:
-    """Every distinct group of every partition with its stability; most stable first, then largest."""
-    stability = [_recurrence(p, partitions) for p in partitions]
-    seen: dict[bytes, tuple[float, np.ndarray]] = {}
-    for labels, recurs in zip(partitions, stability, strict=True):
+def _chance(labels: np.ndarray, matrix: csr_array, least_size: int) -> np.ndarray:
+    rows = np.repeat(np.arange(len(labels)), np.diff(matrix.indptr))
+    once = rows < matrix.indices
+    return surplus.log_chance(labels, rows[once], matrix.indices[once], matrix.data[once], least_size)
+
+
+def _candidates(
+    partitions: list[np.ndarray], config: ClusterConfig, chance: list[np.ndarray] | None, alpha: float | None
+) -> list[tuple[float, np.ndarray]]:
+    """Every distinct group that may be kept, with its stability: least likely by chance, most stable, largest first."""
+    seen: dict[bytes, tuple[float, float, np.ndarray]] = {}
+    for i, labels in enumerate(partitions):
+        recurs = _recurrence(labels, partitions)
+        likely = np.zeros(len(recurs)) if chance is None else chance[i]
         order = np.argsort(labels, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(labels[order]) > 0])
         for members, label in zip(np.split(order, starts[1:]), labels[order][starts], strict=True):
-            if len(members) >= least_size:
-                seen.setdefault(members.tobytes(), (float(recurs[label]), members))
-    return sorted(seen.values(), key=lambda g: (-round(g[0], 9), -len(g[1]), g[1].tolist()))
+            if len(members) < config.least_size or recurs[label] < config.least_stability:
+                continue
+            if alpha is None or likely[label] <= np.log(alpha):
+                seen.setdefault(members.tobytes(), (float(likely[label]), float(recurs[label]), members))
+    best = sorted(seen.values(), key=lambda g: (round(g[0], 6), -round(g[1], 9), -len(g[2]), g[2].tolist()))
+    return [(stability, members) for _, stability, members in best]
 
 
 def _recurrence(labels: np.ndarray, partitions: list[np.ndarray]) -> np.ndarray:
