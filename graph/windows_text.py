@@ -47,18 +47,25 @@ def advice(scan: Scan) -> str:
         )
     row = rows[scan.suggested]
     most = max(len(r.earlier.accounts) for r in rows)
-    best = max(rows, key=lambda r: (len(r.later.accounts), -r.window))
-    found, there = len(row.earlier.accounts), len(row.later.accounts)
-    later = f"{words.count(len(row.later.edges), 'edge')} among {words.count(there, 'account')}"
-    more = f"the best window there, {label(best.window)}, finds {len(best.later.accounts):,}"
-    compared = "no window finds more there" if len(best.later.accounts) == there else more
+    found = len(row.earlier.accounts)
     said = (
         f"Suggested: --window {label(row.window)}. In the earlier part it is the smallest that keeps {KEEP:.0%} of the "
         f"largest number of accounts with an edge ({found:,} of {most:,}), with edges enough to hold its groups "
-        f"together, and is about as steady as any that does. In the later part, which had no say, it finds {later}; "
-        f"{compared}."
+        "together, and is about as steady as any that does."
     )
-    return " ".join([said, *_doubts(scan, most)])
+    return " ".join([said, _later(scan, row), *_doubts(scan, most)])
+
+
+def _later(scan: Scan, row: Row) -> str:
+    """What the suggested window gives on data that had no say in it."""
+    if scan.halfway >= scan.until:
+        return "There is no later part to try it on: everything happened at one moment."
+    best = max(scan.rows, key=lambda r: (len(r.later.accounts), -r.window))
+    there = len(row.later.accounts)
+    later = f"{words.count(len(row.later.edges), 'edge')} among {words.count(there, 'account')}"
+    more = f"the best window there, {label(best.window)}, finds {len(best.later.accounts):,}"
+    compared = "no window finds more there" if len(best.later.accounts) == there else more
+    return f"In the later part, which had no say, it finds {later}; {compared}."
 
 
 def _doubts(scan: Scan, most: int) -> list[str]:
