@@ -146,12 +146,14 @@ def windows(
     from graph.windows import WindowsConfig, scan, steps
     from graph.windows_picture import page, svg
     from graph.windows_text import metadata, table, text
+    from ingest.load import refuse_overwriting
     from ingest.stage import staged
 
     config = WindowsConfig(spans, fdr)
     for target, suffixes in ((out, (".csv", ".parquet")), (plot, (".svg", ".html"))):
         if target is not None:
             check_target(target, suffixes)
+            refuse_overwriting(events, target)
     with (
         staged(events, format_name) as log,
         connected(log, "duckdb") as connection,

@@ -12,7 +12,6 @@ import pyarrow as pa
 from graph.coact import STEPS, CoactConfig, Coacted, coact, connected
 from graph.coaction import CoactionConfig
 from graph.console import progress
-from graph.errors import InputError
 from graph.files import sha256_of
 from graph.log import EventLog
 from graph.model import SECOND
@@ -20,7 +19,7 @@ from graph.peers.coortweet import CooRTweetConfig
 from graph.peers.toolkit import ToolkitConfig
 from graph.tablefiles import check_target, made_with, write_table
 from graph.words import count, day, number, shown
-from ingest.load import source_files
+from ingest.load import refuse_overwriting, source_files
 from ingest.stage import staged
 
 HORIZON = 60  # windows, unless another is asked for
@@ -136,12 +135,7 @@ def peer_config(preset: str, asked: Mapping[str, Any]) -> CooRTweetConfig | Tool
 
 def _check_out(out: Path, events: Sequence[Path]) -> None:
     check_target(out)
-    written = [p for p in (out, _rejects(out)) if p.exists()]
-    for path in events:
-        for file in source_files(path):
-            for target in written:
-                if file.exists() and file.samefile(target):
-                    raise InputError(f"{target}: is one of the files that are read; --out needs another name")
+    refuse_overwriting(events, out, _rejects(out))
 
 
 def _rejects(out: Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -59,6 +60,16 @@ def source_files(path: Path) -> list[Path]:
     if not files:
         raise InputError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}")
     return files
+
+
+def refuse_overwriting(events: Sequence[Path], *targets: Path) -> None:
+    """Raise InputError if a file to be written is one of the event files, by whatever name."""
+    written = [path for path in targets if path.exists()]
+    for path in events:
+        for file in source_files(path):
+            for target in written:
+                if file.exists() and file.samefile(target):
+                    raise InputError(f"{target}: is one of the files that are read; give it another name")
 
 
 def choose_format(name: str, columns: dict[str, str], where: str) -> Format:

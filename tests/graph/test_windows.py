@@ -1,4 +1,4 @@
-"""Choosing a window: planted networks of known pace, a suggestion that the later part has no say in, and the picture."""
+"""Choosing a window: planted networks of known pace, a suggestion made without the later part, and the picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
-from xml.etree import ElementTree
+from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 import duckdb
 import numpy as np
@@ -219,7 +220,7 @@ def test_where_there_is_nothing_nothing_is_suggested(acts: list[Act], said: str)
     assert found.missed == 0
     assert said in windows_text.text(found)
     assert [r["suggested"] for r in windows_text.table(found).to_pylist()] == [False, False]
-    picture = ElementTree.fromstring(windows_picture.svg(found))
+    picture = ET.fromstring(windows_picture.svg(found))
     assert not [r for r in picture.iter(f"{SVG}rect") if r.get("class") == "band"]
 
 
@@ -347,7 +348,7 @@ def test_overlaps_are_of_the_accounts_that_act_in_both_parts() -> None:
 
 def test_the_picture_is_well_formed_and_shows_every_window(slow: tuple[list[Act], Scan]) -> None:
     found = slow[1]
-    picture = ElementTree.fromstring(windows_picture.svg(found))
+    picture = ET.fromstring(windows_picture.svg(found))
     assert picture.tag == f"{SVG}svg"
     texts = ["".join(t.itertext()) for t in picture.iter(f"{SVG}text")]
     for row in found.rows:
@@ -362,7 +363,7 @@ def test_the_picture_is_well_formed_and_shows_every_window(slow: tuple[list[Act]
             assert all(panel.top <= y <= panel.bottom for _, y in line.points), line.name
             assert all(plot.left <= x <= plot.right for x, _ in line.points)
         heights = sorted(line.label_y for line in panel.lines)
-        assert all(b - a >= windows_picture.LABEL - 0.2 for a, b in zip(heights, heights[1:], strict=False))
+        assert all(b - a >= windows_picture.LABEL - 0.2 for a, b in pairwise(heights))
     candidates = next(line for line in plot.panels[0].lines if line.name == "candidate pairs")
     assert len(candidates.points) == len(found.rows)
     box = [float(n) for n in picture.get("viewBox", "").split()]
