@@ -10,7 +10,7 @@ Times are counted in whole microseconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.errors import InputError, UnavailableError
+from graph.peers import neighbours
+from graph.peers.neighbours import Acts, Numbers
 from graph.peers.scratch import database, microseconds, require, window_microseconds
 from graph.statements import sql
 
@@ -66,6 +68,12 @@ class ToolkitConfig:
 
 
 def network(table: pa.Table, config: ToolkitConfig) -> pa.Table:
+    """One of the toolkit's networks, whole: what `edges` gives, as text."""
+    found = edges(table, config).read_all()
+    return found.cast(pa.schema([("user_1", pa.string()), ("user_2", pa.string()), ("weight", pa.int64())]))
+
+
+def edges(table: pa.Table, config: ToolkitConfig) -> pa.RecordBatchReader:
     """One of the toolkit's networks: directed edges without loops, in order of user_1 and user_2.
 
     Args:
@@ -73,67 +81,106 @@ def network(table: pa.Table, config: ToolkitConfig) -> pa.Table:
         config: what is asked.
 
     Returns:
-        user_1, user_2 (text), weight (int64): distinct messages of user_1 with one of user_2 on the same key in the
-        window. The key is what is reposted or replied to, a URL (the empty one too), the text in normal form (the
-        empty one too), nothing at all (co_post), or in co_similar a similar set of tokens.
+        user_1, user_2 (text in dictionaries), weight (int64), to be read once: distinct messages of user_1 with one of
+        user_2 on the same key in the window. The key is what is reposted or replied to, a URL (the empty one too), the
+        text in normal form (the empty one too), nothing at all (co_post), or in co_similar a similar set of tokens.
 
     Raises:
         InputError: a column is missing or a time is none.
         UnavailableError: co_similar needs a package that is not installed.
     """
     require(table, NEEDED, "coordination-network-toolkit")
-    users, names = _numbers(_text(table, "user_id"))
-    rows = {"n": np.arange(table.num_rows), "m": _numbers(_text(table, "message_id"))[0], "u": users}
-    rows |= {c: _numbers(_text(table, f"{c}_id"), empty=False)[0] for c in ("repost", "reply")}
-    rows["ts"] = microseconds(table["timestamp"], "timestamp")
-    rows["said"], sets = pa.nulls(table.num_rows, pa.int64()), None
-    if config.network == "co_tweet":
-        rows["said"], _ = _said(table, normal_form)
-    elif config.network == "co_similar":
-        rows["said"], forms = _said(table, _tokenizer())
-        sets = _sets(forms, config.least_tokens)
+    ts = microseconds(table["timestamp"], "timestamp").to_numpy()
+    users, names = _in_order(_coded(table, "user_id"))
+    messages = _coded(table, "message_id").indices.to_numpy().astype(np.int64)
     window = window_microseconds(config.window, "window")
-    values: dict[str, float] = {"window": window, "bucket": max(window, 1), "minimum": config.minimum}
+    n, key = _taking_part(table, config.network, messages)
+    acts = Acts(messages[n], users[n], key, ts[n])
+    if config.network == "co_similar":
+        found = _similar(table, config, acts, n, window)
+    else:
+        found = neighbours.edges(acts, window, config.minimum)
+    text = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema([("user_1", text), ("user_2", text), ("weight", pa.int64())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for one, two, weight in found:
+            ends = [pa.DictionaryArray.from_arrays(pa.array(end, pa.int32()), names) for end in (one, two)]
+            yield pa.record_batch([*ends, pa.array(weight, pa.int64())], schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _taking_part(table: pa.Table, network: str, messages: Numbers) -> tuple[Numbers, Numbers]:
+    """Rows that take part and the key that each acts on, as a number; a row with several links stands there as often.
+
+    The first row of a message_id counts, later ones are dropped; but their links are not: a message and URL stand with
+    the first row that has both, which may be another user's. Reposts take part in co_retweet and co_post only.
+    """
+    first = np.r_[True, messages[1:] > np.maximum.accumulate(messages)[:-1]][: len(messages)]
+    repost = _text(table, "repost_id")
+    own = pc.equal(repost, "").to_numpy(zero_copy_only=False)
+    if network == "co_link":
+        return _links(table, messages, np.flatnonzero(own))
+    if network == "co_retweet":
+        taking, codes = first & ~own, repost.dictionary_encode().indices
+    elif network == "co_reply":
+        reply = _text(table, "reply_id")
+        taking = first & own & pc.not_equal(reply, "").to_numpy(zero_copy_only=False)
+        codes = reply.dictionary_encode().indices
+    elif network == "co_tweet":
+        taking, codes = first & own, _said(table, normal_form)[0]
+    else:
+        taking, codes = first if network == "co_post" else first & own, pa.nulls(len(first), pa.int32()).fill_null(0)
+    rows = np.flatnonzero(taking)
+    return rows, codes.to_numpy()[rows].astype(np.int64)
+
+
+def _links(table: pa.Table, messages: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
+    """Rows and their URLs as numbers, each message and URL once. Cut at each single space: no URL is the empty one."""
+    urls = pc.split_pattern(_text(table, "urls").take(pa.array(rows)), " ")
+    n = rows[pc.list_parent_indices(urls).to_numpy()]
+    coded = pc.list_flatten(urls).dictionary_encode()
+    url = coded.indices.to_numpy().astype(np.int64)
+    _, firsts = np.unique(messages[n] * max(len(coded.dictionary), 1) + url, return_index=True)
+    firsts.sort()
+    return n[firsts], url[firsts]
+
+
+def _similar(
+    table: pa.Table, config: ToolkitConfig, acts: Acts, rows: Numbers, window: int
+) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+    """Edges between messages whose sets of tokens are alike."""
+    said, forms = _said(table, _tokenizer())
+    columns = {"m": acts.m, "u": acts.u, "said": said.to_numpy()[rows], "ts": acts.ts}
+    values = {"window": window, "bucket": max(window, 1), "minimum": config.minimum, "similarity": config.similarity}
     with database() as connection:
-        connection.register("toolkit_rows", pa.table(rows))
-        connection.register("toolkit_links", _links(table))
-        connection.execute(sql("toolkit_acts"), {"network": config.network})
-        connection.execute(sql("toolkit_met"))
-        if sets is not None:
-            connection.register("toolkit_sets", sets)
-            values["similarity"] = config.similarity
-        edges = connection.sql(sql("toolkit_network" if sets is None else "toolkit_similar"), params=values)
-        found = edges.to_arrow_table()
-    ends = {name: names.take(found[name]) for name in ("user_1", "user_2")}
-    return pa.table(ends | {"weight": found["weight"]})
+        connection.register("toolkit_acts", pa.table(columns))
+        connection.register("toolkit_sets", _sets(forms, config.least_tokens))
+        found = connection.sql(sql("toolkit_similar"), params=values).to_arrow_table()
+    yield found["user_1"].to_numpy(), found["user_2"].to_numpy(), found["weight"].to_numpy()
 
 
-def _text(table: pa.Table, column: str) -> pa.Array:
+def _text(table: pa.Table, column: str) -> pa.StringArray:
     return pc.fill_null(pc.cast(table[column], pa.string()), "").combine_chunks()
 
 
-def _numbers(texts: pa.Array, *, empty: bool = True) -> tuple[pa.Array, pa.Array]:
-    """Texts as integers in order of their bytes, and the texts by number. Without `empty`, no text is null."""
-    coded = pc.dictionary_encode(texts)
+def _coded(table: pa.Table, column: str) -> pa.DictionaryArray:
+    """A column as numbers in order of appearance, and its texts."""
+    return _text(table, column).dictionary_encode()
+
+
+def _in_order(coded: pa.DictionaryArray) -> tuple[Numbers, pa.StringArray]:
+    """Numbers in order of the texts' bytes instead, and the texts by number."""
     order = pc.sort_indices(coded.dictionary)
     rank = np.empty(len(order), np.int64)
     rank[order.to_numpy()] = np.arange(len(order))
-    numbers = pa.array(rank).take(coded.indices)
-    if not empty:
-        numbers = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.int64()), numbers)
-    return numbers, coded.dictionary.take(order)
-
-
-def _links(table: pa.Table) -> pa.Table:
-    """The URLs of each row: n, url. Cut at each single space, so that a row without any has the empty one."""
-    urls = pc.split_pattern(_text(table, "urls"), " ")
-    numbers, _ = _numbers(pc.list_flatten(urls))
-    return pa.table({"n": pc.cast(pc.list_parent_indices(urls), pa.int64()), "url": numbers})
+    return rank[coded.indices.to_numpy()], coded.dictionary.take(order)
 
 
 def _said(table: pa.Table, form: Callable[[str], Form]) -> tuple[pa.Array, list[Form]]:
     """What each row says, as a number: the place of its form among the forms. Each distinct text is treated once."""
-    coded = pc.dictionary_encode(_text(table, "message"))
+    coded = _coded(table, "message")
     numbers: dict[Form, int] = {}
     found = [numbers.setdefault(form(text), len(numbers)) for text in coded.dictionary.to_pylist()]
     return pa.array(found, pa.int64()).take(coded.indices), list(numbers)
