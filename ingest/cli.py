@@ -64,7 +64,12 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
 @click.option("--window", type=Span(), help="Widest gap of a co-action (default: 5m; with a preset its own).")
 @click.option("--horizon", type=Span(), help="Chance is measured within it (default: 60 windows).")
-@click.option("--channel", "channels", multiple=True, help="Only this channel; may be given several times.")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    help="Only this channel; may be given several times. Asked for only so: device, registration_client.",
+)
 @click.option("--min-participation", type=int, help="Objects that both accounts must have co-acted on with anybody.")
 @click.option("--fdr", default=0.01, show_default=True, help="Rate of false discoveries among edges.")
 @click.option("--all", "every", is_flag=True, help="Every pair with a co-action, not only significant edges.")

@@ -19,6 +19,7 @@ from graph.peers.coortweet import CooRTweetConfig
 from graph.peers.toolkit import ToolkitConfig
 from graph.tablefiles import check_target, made_with, write_table
 from graph.words import count, day, number, shown
+from ingest.belongings import add_belongings
 from ingest.load import refuse_overwriting, source_files
 from ingest.stage import staged
 
@@ -57,12 +58,14 @@ def coact_files(
         InputError: a file or an option is not usable as it is, or `out` cannot be written.
     """
     _check_out(out, events)
-    with staged(events, format_name, _rejects(out), warn) as log, connected(log, engine) as connection:
-        with progress("finding co-actions", STEPS if config.test else STEPS - 2) as advance:
-            found = coact(connection, config, since, until, advance)
-        with progress(f"writing {out.name}"):
-            about = {"engine": engine, "format": format_name, "inputs": _as_read(log)}
-            rows = write_table(found.edges, out, _choices(config, found, about))
+    with staged(events, format_name, _rejects(out), warn) as log:
+        add_belongings(log, config.channels)
+        with connected(log, engine) as connection:
+            with progress("finding co-actions", STEPS if config.test else STEPS - 2) as advance:
+                found = coact(connection, config, since, until, advance)
+            with progress(f"writing {out.name}"):
+                about = {"engine": engine, "format": format_name, "inputs": _as_read(log)}
+                rows = write_table(found.edges, out, _choices(config, found, about))
     if found.look_alikes:
         warn(_warning(found.look_alikes))
     for line in _told(found, config, rows, out):
@@ -153,6 +156,7 @@ def _as_read(log: EventLog) -> list[dict[str, Any]]:
             "sha256": {name: made["sha256"] for name, made in batch.info["files"].items()},
         }
         for batch in log.batches()
+        if "source" in batch.info  # what was derived since was not read
     ]
 
 

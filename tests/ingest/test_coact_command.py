@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from graph.model import EDGES
+from graph.model import DERIVED, EDGES, KINDS
 from graph.tablefiles import SUFFIXES, read_table
+from ingest.belongings import BELONGINGS
 from shoal import main
 
 ROOT = Path(__file__).parents[2]
@@ -326,9 +327,73 @@ def test_empty_keys_never_meet(tmp_path: Path) -> None:
     assert "The table is empty" in done.out
 
 
+SAME = "The new tea from the mountain shop tastes like rain"  # and a near copy of it: one template
+NEAR = "The new tea from the mountain shop tastes like rain!! 🍵"
+
+
+def on_every_channel(who: str, second: int, text: str) -> list[dict[str, Any]]:
+    """What one account does, `second` seconds after T0, on objects of every kind."""
+    at = T0 + second * SECOND
+    base = {"account_id": who, "at": at}
+    rows = [{**base, "kind": kind, "target_id": "x"} for kind in KINDS if kind != "note"]
+    for row in rows:
+        if row["kind"] == "message":
+            row["text"] = text
+        if row["kind"] == "comment":
+            row["device_id"] = "d1"
+    held = {"urls": [f"https://Shop.example/tea?utm_source={who}"], "hashtags": ["#Tea", "rain", "Shop"]}
+    return [*rows, {**base, "kind": "note", "content_id": f"note-of-{who}", "text": text, **held}]
+
+
+@pytest.mark.parametrize(
+    ("channel", "objects"),
+    [(name, {"hashtag": 3, "device": 2}.get(name, 1)) for name in (*KINDS[1:], *DERIVED, *BELONGINGS)],
+)
+def test_every_channel_is_reached_from_the_native_format(tmp_path: Path, channel: str, objects: int) -> None:
+    """Ann and bob meet on it within a minute; eve comes an hour later and meets nobody.
+
+    Each names three hashtags; both commented on one device, and both were registered on another.
+    """
+    note = {"account_id": "author", "kind": "note", "at": T0, "content_id": "x"}  # what is answered fast
+    late = on_every_channel("eve", 3600, SAME)
+    rows = [note, *on_every_channel("ann", 5, SAME), *on_every_channel("bob", 45, NEAR), *late]
+    path, people = tmp_path / "interactions.jsonl", tmp_path / "accounts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    registered = [
+        {"account_id": who, "registered_at": T0 - at * SECOND, "registration_client": "tool", "device_id": "d2"}
+        for who, at in (("ann", 86_400), ("bob", 86_430), ("eve", 80_000))
+    ]
+    people.write_text("".join(json.dumps(row) + "\n" for row in registered))
+    out = tmp_path / "e.csv"
+    done = coact(path, people, "--channel", channel, "--window", "60s", "--all", "--no-test", "--out", out)
+    assert done.code == 0, done.err
+    table, choices = read_table(out)
+    found = [(r["account_a"], r["account_b"], r["channel"], int(r["objects"])) for r in table.to_pylist()]
+    assert sorted(found) == sorted(("ann", "bob", name, objects) for name in ("all", channel))
+    assert [i["file"] for i in choices["inputs"]] == ["interactions.jsonl", "accounts.jsonl"]
+
+
+def test_devices_and_clients_are_looked_at_only_where_asked(tmp_path: Path) -> None:
+    rows = [
+        {"account_id": who, "kind": "like", "at": T0, "target_id": who, "device_id": device}
+        for who, device in (("ann", "d"), ("bob", "d"), ("eve", ""), ("kim", ""))
+    ]
+    path, out = tmp_path / "interactions.jsonl", tmp_path / "e.csv"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ("--all", "--no-test", "--out", out)
+    assert "The table is empty" in coact(path, *asked).out
+    assert coact(path, *asked, "--channel", "device", "--channel", "like").code == 0
+    edges = [(r["account_a"], r["account_b"], r["channel"]) for r in read_table(out)[0].to_pylist()]
+    assert edges == [("ann", "bob", "all"), ("ann", "bob", "device")]  # no device is no device that two share
+    # nobody's registration is known, which is no empty result but a question that means nothing
+    done = coact(path, *asked, "--channel", "registration_client")
+    assert (done.code, "nobody acted on 'registration_client'; there are like" in done.err) == (2, True)
+
+
 SEVERAL = """
 import sys
 from unittest.mock import patch
+from ingest.belongings import BELONGINGS
 from shoal import main
 source, folder = sys.argv[1:]
 for suffix in ("parquet", "csv", "graphml", "gexf"):

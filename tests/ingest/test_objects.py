@@ -226,7 +226,7 @@ def test_private_links_hashtags_and_orders_stay_hidden_and_still_meet(workspace:
         assert not any("ecret" in thing for thing in by_event["m1"])
 
 
-def test_a_device_and_a_client_are_no_channels(workspace: Workspace) -> None:
+def test_a_device_and_a_client_are_no_channels_of_the_log(workspace: Workspace) -> None:
     add(workspace, "i", [event("e", "a", "like", 0, target_id="x", device_id="d", client="c")])
     assert acts(workspace) == {"like": {("e", "note:x")}}
 
