@@ -11,20 +11,22 @@ of that, so results differ from R's only where two times lie a window apart to w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
-import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graph.engines import Connection
 from graph.errors import InputError
 from graph.model import SECOND
 from graph.peers.scratch import database, microseconds, quantile, require, window_microseconds
 from graph.statements import sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("object_id", "account_id", "content_id", "timestamp_share")
 MEASURES = ("weight", "avg_time_delta", "n_content_id", "n_content_id_y", "edge_symmetry_score")
@@ -74,12 +76,13 @@ class CooRTweetConfig:
             raise InputError(f"fast_window: {self.fast_window} s; expected at most the time window, {self.time_window}")
 
 
-def pairs(table: pa.Table, config: CooRTweetConfig) -> pa.Table:
+def pairs(table: pa.Table, config: CooRTweetConfig, on: Connection | None = None) -> pa.Table:
     """CooRTweet's detect_groups: one row a pair of shares, the older first; with a fast window, its flag_speed_share.
 
     Args:
         table: object_id, account_id, content_id (text) and timestamp_share (seconds) in the order of the file.
         config: what is asked.
+        on: the database that counts (default: one of its own).
 
     Returns:
         object_id, content_id, content_id_y, time_delta (seconds; integer if the times are), account_id, account_id_y,
@@ -88,7 +91,7 @@ def pairs(table: pa.Table, config: CooRTweetConfig) -> pa.Table:
     Raises:
         InputError: a column is missing or a time is none.
     """
-    with _counted(table, config) as (connection, name):
+    with _counted(table, config, on) as (connection, name):
         found: pa.Table = connection.sql(sql("coortweet_named_pairs").format(pairs=name)).to_arrow_table()
         at = found.column_names.index("dt")
         whole = pa.types.is_integer(table["timestamp_share"].type)
@@ -102,12 +105,13 @@ def pairs(table: pa.Table, config: CooRTweetConfig) -> pa.Table:
         return found.append_column(f"time_window_{config.fast_window:.15g}", fast["fast"])
 
 
-def network(table: pa.Table, config: CooRTweetConfig) -> pa.Table:
+def network(table: pa.Table, config: CooRTweetConfig, on: Connection | None = None) -> pa.Table:
     """CooRTweet's generate_coordinated_network: one row an edge, in its order.
 
     Args:
         table: as for `pairs`.
         config: what is asked.
+        on: the database that counts (default: one of its own).
 
     Returns:
         from, to and MEASURES (avg_time_delta in seconds), then weight_threshold: 1 over the quantile, else 0. With a
@@ -116,7 +120,7 @@ def network(table: pa.Table, config: CooRTweetConfig) -> pa.Table:
     Raises:
         InputError: a column is missing or a time is none.
     """
-    with _counted(table, config) as (connection, name):
+    with _counted(table, config, on) as (connection, name):
         full = _edges(connection, f"SELECT * FROM {name}", config)
         fast = None if config.fast_window is None else _edges(connection, f"SELECT * FROM {name} WHERE fast", config)
         accounts = connection.sql(sql("coortweet_accounts")).to_arrow_table()["account_id"]
@@ -135,7 +139,9 @@ def network(table: pa.Table, config: CooRTweetConfig) -> pa.Table:
 
 
 @contextmanager
-def _counted(table: pa.Table, config: CooRTweetConfig) -> Iterator[tuple[duckdb.DuckDBPyConnection, LiteralString]]:
+def _counted(
+    table: pa.Table, config: CooRTweetConfig, on: Connection | None
+) -> Iterator[tuple[Connection, LiteralString]]:
     """A database that holds the kept pairs, and the name of their table."""
     require(table, COLUMNS, "coortweet")
     shares = pa.table(
@@ -144,7 +150,7 @@ def _counted(table: pa.Table, config: CooRTweetConfig) -> Iterator[tuple[duckdb.
         | {"ts": microseconds(table["timestamp_share"], "timestamp_share")}
     )
     least, window = config.min_participation, window_microseconds(config.time_window, "time_window")
-    with database() as connection:
+    with database() if on is None else nullcontext(on) as connection:
         connection.register("coortweet_shares", shares)
         connection.execute(sql("coortweet_rows"), {"least": least})
         connection.execute(sql("coortweet_pairs"), {"window": window, "bucket": max(window, 1)})
@@ -163,7 +169,7 @@ def _counted(table: pa.Table, config: CooRTweetConfig) -> Iterator[tuple[duckdb.
         yield connection, "coortweet_flagged"
 
 
-def _edges(connection: duckdb.DuckDBPyConnection, pairs: LiteralString, config: CooRTweetConfig) -> pd.DataFrame:
+def _edges(connection: Connection, pairs: LiteralString, config: CooRTweetConfig) -> pd.DataFrame:
     """Edges of a table of pairs: p, q, MEASURES and weight_threshold, in order of their first pair."""
     edges = connection.execute(sql("coortweet_edges").format(pairs=pairs)).df()
     edges["avg_time_delta"] = edges["dt"] / (edges["weight"] * SECOND)

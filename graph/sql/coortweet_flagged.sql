@@ -4,5 +4,6 @@
 -- reads: coortweet_kept, coortweet_fast
 -- makes: coortweet_flagged, with the columns of coortweet_kept (place anew) and fast
 CREATE OR REPLACE TEMP TABLE coortweet_flagged AS
-SELECT k.* REPLACE (row_number() OVER (ORDER BY k.c, k.c_y, k.place) AS place), f.c IS NOT NULL AS fast
+SELECT row_number() OVER (ORDER BY k.c, k.c_y, k.place) AS place,
+    k.x, k.y, k.dt, k.c, k.c_y, k.a, k.a_y, f.c IS NOT NULL AS fast
 FROM coortweet_kept k LEFT JOIN (SELECT DISTINCT c, c_y FROM coortweet_fast) f ON f.c = k.c AND f.c_y = k.c_y

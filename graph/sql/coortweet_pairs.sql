@@ -15,7 +15,7 @@ older AS (
 newer AS (
     SELECT * FROM older
     UNION ALL
-    SELECT * REPLACE (k - 1 AS k) FROM older
+    SELECT id, o, a, c, ts, k - 1 FROM older
 ),
 met AS (
     SELECT x.o, x.id AS x, y.id AS y, y.ts - x.ts AS dt, x.c, y.c AS c_y, x.a, y.a AS a_y
