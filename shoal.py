@@ -188,7 +188,8 @@ def _start_api(workspace: Workspace) -> None:
 
 
 def _ingest(workspace: Workspace, events: tuple[Path, ...], format_name: str) -> None:
-    from ingest.load import ingest, source_files
+    from ingest.load import ingest
+    from ingest.readers import source_files
 
     for path in [file for given in events for file in source_files(given)]:
         with progress(f"reading {path.name}"):

@@ -30,7 +30,8 @@ from graph.errors import ShoalError
 from graph.truth import compare, wilson
 from graph.versions import versions
 from graph.workspace import Workspace
-from ingest.load import ingest, source_files
+from ingest.load import ingest
+from ingest.readers import source_files
 from ingest.simulate import simulate
 
 ABOVE_WATCH = ("warn", "restrict", "ban")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +43,15 @@ def progress(title: str, total: float | None = None) -> Iterator[Advance]:
     """
     from time import monotonic
 
+    began = monotonic()
+    if not sys.stderr.isatty():  # rich, which takes a tenth of a second to load, has nothing to do there
+        click.echo(f"{title} ...", err=True)
+        yield lambda _n: None
+        click.echo(f"{title}: {monotonic() - began:.1f} s", err=True)
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    out, began = console(), monotonic()
-    if not out.is_terminal:
-        out.print(f"{title} ...")
-        yield lambda _n: None
-        out.print(f"{title}: {monotonic() - began:.1f} s")
-        return
+    out = console()
     columns = [SpinnerColumn(), TextColumn("{task.description}")]
     if total is not None:
         columns += [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]

@@ -6,10 +6,11 @@ that takes a `Connection` runs on either, with the same text and the same intege
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 class Result(Protocol):

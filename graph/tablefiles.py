@@ -30,7 +30,7 @@ from graph.versions import versions
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 KEY = b"shoal"
 ROW_GROUP = 1 << 20
-SHAPING = ("shoal", "python", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "graspologic-native")
+SHAPING = ("shoal", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "graspologic-native")
 
 
 def check_target(path: Path, suffixes: tuple[str, ...] = ()) -> None:
@@ -56,7 +56,8 @@ def write_table(table: Rows, path: Path, metadata: Mapping[str, Any], *, directe
     """Write a table by its suffix, whole or not at all; returns the number of rows.
 
     Args:
-        table: a table, or a reader of record batches, which is not held whole for Parquet and CSV.
+        table: a table, or a reader of record batches, which is not held whole for Parquet and CSV. Text may come in
+            dictionaries; every kind of file holds it as text.
         path: where to; check_target tells early what is wrong with it.
         metadata: the choices behind the table, JSON.
         directed: whether a graph file says that its edges lead from the first column to the second.
@@ -71,7 +72,7 @@ def write_table(table: Rows, path: Path, metadata: Mapping[str, Any], *, directe
     try:
         if kind in GRAPHS:
             whole = table if isinstance(table, pa.Table) else table.read_all()
-            rows = GRAPHS[kind](whole, temporary, choices, directed=directed)
+            rows = GRAPHS[kind](whole.cast(_in_words(whole.schema)), temporary, choices, directed=directed)
         else:
             rows = ROWS[kind](table, temporary, choices)
         if kind == ".csv":
@@ -110,7 +111,7 @@ def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
 
 def made_with() -> dict[str, str]:
     """Versions of what shapes a table of edges or clusters, for its choices."""
-    return {name: version for name, version in versions().items() if name in SHAPING}
+    return versions(SHAPING)
 
 
 def typed(
@@ -150,21 +151,34 @@ def _batches(table: Rows) -> Iterator[pa.RecordBatch]:
     yield from table.to_batches(max_chunksize=ROW_GROUP) if isinstance(table, pa.Table) else table
 
 
+def _in_words(schema: pa.Schema) -> pa.Schema:
+    """The columns of a schema, those in dictionaries as what the dictionaries hold."""
+    kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in schema]
+    return pa.schema([field.with_type(kind) for field, kind in zip(schema, kinds, strict=True)])
+
+
 def _write_parquet(table: Rows, path: Path, metadata: str) -> int:
+    """Write Parquet. Text in dictionaries is written as such, and is plain text to whoever reads it."""
     schema = table.schema.with_metadata({KEY: metadata.encode()})
+    coded = [f.name for f in schema if pa.types.is_dictionary(f.type)]
+    # extremes of coded text cost more to find than the text to write, and are of use for the column that rows are in
+    # order of
+    counted = [name for name in schema.names if name not in coded[1:]]
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_statistics=counted, store_schema=not coded) as writer:
         for batch in _batches(table):
             writer.write_table(pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata), ROW_GROUP)
             rows += batch.num_rows
+        if coded:  # the schema that is not stored would have taken them along
+            writer.add_key_value_metadata(schema.metadata)
     return rows
 
 
 def _write_csv(table: Rows, path: Path, _metadata: str) -> int:
-    rows = 0
-    with pcsv.CSVWriter(path, table.schema, write_options=pcsv.WriteOptions(quoting_style="needed")) as writer:
+    schema, rows = _in_words(table.schema), 0
+    with pcsv.CSVWriter(path, schema, write_options=pcsv.WriteOptions(quoting_style="needed")) as writer:
         for batch in _batches(table):
-            writer.write_batch(batch)
+            writer.write_batch(batch.cast(schema))
             rows += batch.num_rows
     return rows
 

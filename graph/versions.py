@@ -20,10 +20,10 @@ SHAPING = (
 )
 
 
-def versions() -> dict[str, str]:
+def versions(packages: tuple[str, ...] = SHAPING) -> dict[str, str]:
     """Package -> version, those that are installed; and Python's."""
     found = {"python": platform.python_version()}
-    for package in SHAPING:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # an extra that is not installed shapes nothing

@@ -48,7 +48,7 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
     from graph.settings import settings
     from graph.workspace import Workspace
     from ingest.load import ingest as append
-    from ingest.load import source_files
+    from ingest.readers import source_files
 
     workspace = Workspace(folder or settings().dir)
     with workspace.writing():
@@ -87,8 +87,6 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
 @click.pass_context
 def coact(ctx: click.Context, /, events: tuple[Path, ...], out: Path, preset: str, **asked: Any) -> None:
     """Write the coordination edges of EVENTS (files or folders) to one file; no data folder, no Neo4j."""
-    from ingest.coact import coact_config, coact_files, peer_config, peer_network
-
     for name in asked:
         if name not in PRESETS[preset] and ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             option = next(p.opts[0] for p in ctx.command.params if p.name == name)
@@ -96,9 +94,13 @@ def coact(ctx: click.Context, /, events: tuple[Path, ...], out: Path, preset: st
     if preset != "default":
         if preset == "coordination-network-toolkit" and asked["network"] is None:
             raise click.UsageError(f"--preset {preset} needs --network: {', '.join(NETWORKS)}")
+        from ingest.preset import peer_config, peer_network
+
         config = peer_config(preset, {name: asked[name] for name in PRESETS[preset]})
         peer_network(events, out, preset, config, say=click.echo)
         return
+    from ingest.coact import coact_config, coact_files
+
     reading = {name: asked[name] for name in READING}
     wanted = coact_config(**{name: asked[name] for name in DETECTION})
     coact_files(events, out, wanted, **reading, say=click.echo, warn=partial(click.echo, err=True))
@@ -151,7 +153,7 @@ def windows(
     from graph.windows import WindowsConfig, scan, steps
     from graph.windows_picture import page, svg
     from graph.windows_text import metadata, table, text
-    from ingest.load import refuse_overwriting
+    from ingest.readers import refuse_overwriting
     from ingest.stage import staged
 
     config = WindowsConfig(spans, fdr)

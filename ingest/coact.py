@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from graph.coact import STEPS, CoactConfig, Coacted, coact, connected
 from graph.coaction import CoactionConfig
 from graph.console import progress
-from graph.files import sha256_of
 from graph.log import EventLog
 from graph.model import SECOND
-from graph.peers.coortweet import CooRTweetConfig
-from graph.peers.toolkit import ToolkitConfig
 from graph.tablefiles import check_target, made_with, write_table
 from graph.words import count, day, number, shown
 from ingest.belongings import add_belongings
-from ingest.load import refuse_overwriting, source_files
+from ingest.readers import refuse_overwriting
 from ingest.stage import staged
 
 HORIZON = 60  # windows, unless another is asked for
@@ -72,38 +67,6 @@ def coact_files(
         say(line)
 
 
-def peer_network(
-    events: Sequence[Path], out: Path, preset: str, config: CooRTweetConfig | ToolkitConfig, *, say: Say
-) -> None:
-    """Write the network that a peer makes of its own files, exactly and under its own column names.
-
-    The files are read in the order given and joined; duplicates and order are kept, as the peer does.
-
-    Raises InputError as `coact_files` does.
-    """
-    from graph.peers import coortweet, toolkit
-    from ingest.peers import read
-
-    _check_out(out, events)
-    files = [file for path in events for file in source_files(path)]
-    with progress(f"reading {count(len(files), 'file')}"):
-        table = pa.concat_tables([read(file, preset) for file in files], promote_options="permissive")
-    with progress(f"the network of {preset}"):
-        if isinstance(config, CooRTweetConfig):
-            network = coortweet.network(table, config)
-        else:
-            network = toolkit.network(table, config)
-    choices = {
-        "made_by": "shoal coact",
-        "preset": preset,
-        "parameters": asdict(config),
-        "inputs": [{"file": f.name, "sha256": sha256_of(f)} for f in files],  # here the order of rows counts
-        "versions": made_with(),
-    }
-    rows = write_table(network, out, choices, directed=isinstance(config, ToolkitConfig))
-    say(f"{out}: {count(rows, 'edge')} of {preset}, from {count(table.num_rows, 'row')}")
-
-
 def coact_config(
     window: int | None,
     horizon: int | None,
@@ -122,18 +85,6 @@ def coact_config(
     coaction = CoactionConfig(window, HORIZON * window if horizon is None else horizon)
     participation = 1 if min_participation is None else min_participation
     return CoactConfig(coaction, fdr, every, test, tuple(sorted(set(channels))), participation)
-
-
-def peer_config(preset: str, asked: Mapping[str, Any]) -> CooRTweetConfig | ToolkitConfig:
-    """The config of a peer's preset from options by name; those that are None are left at the peer's own default.
-
-    Raises InputError for values that mean nothing.
-    """
-    spans = ("window", "fast_window")
-    given = {k: v / SECOND if k in spans else v for k, v in asked.items() if v is not None}
-    names = {"window": "time_window"} if preset == "coortweet" else {}
-    config: type[CooRTweetConfig | ToolkitConfig] = CooRTweetConfig if preset == "coortweet" else ToolkitConfig
-    return config(**{names.get(k, k): v for k, v in given.items()})
 
 
 def _check_out(out: Path, events: Sequence[Path]) -> None:

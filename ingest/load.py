@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +21,7 @@ from graph.model import LOG_TABLES, PRIVATE_KINDS
 from graph.workspace import Workspace
 from ingest import formats as formats_folder
 from ingest.objects import derive
-from ingest.readers import SUFFIXES, open_raw
+from ingest.readers import open_raw
 from ingest.rejects import write_rejects
 from ingest.schema import Format
 
@@ -50,26 +49,6 @@ class Ingested:
         refused = f", {self.rejected:,} rejected (see {self.rejects})" if self.rejected else ""
         again = f", {self.repeated:,} in the log already" if self.repeated else ""
         return f"{self.path}: {self.rows:,} rows of {self.table}: {self.appended:,} appended{again}{refused}"
-
-
-def source_files(path: Path) -> list[Path]:
-    """The files to ingest: the file itself, or a folder's files in order (its subfolders are left alone)."""
-    if not path.is_dir():
-        return [path]
-    files = sorted(p for p in path.iterdir() if p.is_file() and any(s in SUFFIXES for s in p.suffixes))
-    if not files:
-        raise InputError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}")
-    return files
-
-
-def refuse_overwriting(events: Sequence[Path], *targets: Path) -> None:
-    """Raise InputError if a file to be written is one of the event files, by whatever name."""
-    written = [path for path in targets if path.exists()]
-    for path in events:
-        for file in source_files(path):
-            for target in written:
-                if file.exists() and file.samefile(target):
-                    raise InputError(f"{target}: is one of the files that are read; give it another name")
 
 
 def choose_format(name: str, columns: dict[str, str], where: str) -> Format:

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from graph.errors import InputError
+from graph.log import EngineError
 from graph.peers import coortweet, toolkit
 from graph.peers.scratch import MOST_SECONDS, database
-from ingest.readers import open_raw, suffix_of
+from ingest.readers import check_readable, csv_scan, open_raw, suffix_of
 
 # names of what a number is too great to be seconds since 1970, and from where on (graph.peers.scratch.MOST_SECONDS)
 UNITS = ((MOST_SECONDS * 1e6, "nanoseconds"), (MOST_SECONDS * 1e3, "microseconds"), (MOST_SECONDS, "milliseconds"))
@@ -61,6 +62,9 @@ def read(path: Path, preset: str) -> pa.Table:
         raise InputError(f"no preset {preset!r}; there are {', '.join(SHAPES)}")
     shape = SHAPES[preset]
     with database() as connection:
+        plain = _read_plain(connection, path, preset)
+        if plain is not None:
+            return plain
         present = open_raw(connection, path)
         _refuse_broken(connection, path)
         given = _columns(present, shape, preset, path)
@@ -74,6 +78,27 @@ def read(path: Path, preset: str) -> pa.Table:
     if table.num_rows == 0:
         raise InputError(f"{path}: no rows")
     return table
+
+
+def _read_plain(connection: Any, path: Path, preset: str) -> pa.Table | None:
+    """What `read` gives of a CSV file without a fault whose times are whole numbers, in one pass; of others None."""
+    check_readable(path)
+    if suffix_of(path) != "csv":
+        return None
+    shape = SHAPES[preset]
+    names, scan = csv_scan(path)
+    given = _columns(dict.fromkeys(names, "VARCHAR"), shape, preset, path)
+    values = {name: f"coalesce({_quoted(source)}, '')" for name, source in given.items()}
+    # the number that is written as the text: neither a blank nor a sign nor a decimal is taken away
+    text, whole = _quoted(given[shape.time]), f"try_cast({_quoted(given[shape.time])} AS BIGINT)"
+    values[shape.time] = f"CASE WHEN {whole}::VARCHAR = {text} AND abs({whole}) < {MOST_SECONDS:.0f} THEN {whole} END"
+    query = f"SELECT {', '.join(f'{value} AS {_quoted(name)}' for name, value in values.items())} FROM {scan}"
+    try:
+        table: pa.Table = connection.sql(query, params={"path": str(path)}).to_arrow_table()
+        faults = connection.execute("SELECT count(*) FROM reject_errors").fetchall()[0][0]
+    except EngineError:
+        return None
+    return table if table.num_rows and not faults and table[shape.time].null_count == 0 else None
 
 
 def _refuse_broken(connection: Any, path: Path) -> None:

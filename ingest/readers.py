@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,26 @@ from graph.log import EngineError
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 MAX_RECORD_BYTES = 64 << 20
 KEPT_CHARS = 2000  # of a refused record's text
+
+
+def source_files(path: Path) -> list[Path]:
+    """The files to ingest: the file itself, or a folder's files in order (its subfolders are left alone)."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.is_file() and any(s in SUFFIXES for s in p.suffixes))
+    if not files:
+        raise InputError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}")
+    return files
+
+
+def refuse_overwriting(events: Sequence[Path], *targets: Path) -> None:
+    """Raise InputError if a file to be written is one of the event files, by whatever name."""
+    written = [path for path in targets if path.exists()]
+    for path in events:
+        for file in source_files(path):
+            for target in written:
+                if file.exists() and file.samefile(target):
+                    raise InputError(f"{target}: is one of the files that are read; give it another name")
 
 
 def suffix_of(path: Path) -> str:
@@ -71,16 +92,26 @@ def _header(path: Path) -> tuple[list[str], str]:
     return names, delimiter
 
 
-def _open_csv(connection: Any, path: Path) -> None:
+def csv_scan(path: Path) -> tuple[list[str], str]:
+    """The columns of a CSV file, and SQL of its records as text, in their order; its parameter is `$path`.
+
+    Records that cannot be read are left out and go to the table reject_errors.
+    """
     names, delimiter = _header(path)
     columns = "{" + ", ".join(f"'{_escaped(n)}': 'VARCHAR'" for n in names) + "}"
+    return names, (
+        f"read_csv($path, columns = {columns}, auto_detect = false, header = true, delim = '{delimiter}', "
+        "quote = '\"', escape = '\"', ignore_errors = true, store_rejects = true, rejects_limit = 0, "
+        f"max_line_size = {MAX_RECORD_BYTES})"
+    )
+
+
+def _open_csv(connection: Any, path: Path) -> None:
+    _, scan = csv_scan(path)
     connection.execute("DROP TABLE IF EXISTS reject_errors")
     connection.execute("DROP TABLE IF EXISTS reject_scans")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT row_number() OVER () AS n, * FROM read_csv($path, "
-        f"columns = {columns}, auto_detect = false, header = true, delim = '{delimiter}', quote = '\"', escape = '\"', "
-        f"ignore_errors = true, store_rejects = true, rejects_limit = 0, max_line_size = {MAX_RECORD_BYTES})",
-        {"path": str(path)},
+        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT row_number() OVER () AS n, * FROM {scan}", {"path": str(path)}
     )
     connection.execute(
         "INSERT INTO broken SELECT line - 1, "
@@ -88,13 +119,14 @@ def _open_csv(connection: Any, path: Path) -> None:
         "left(any_value(csv_line), $kept) FROM reject_errors GROUP BY line",
         {"kept": KEPT_CHARS},
     )
+    if connection.execute("SELECT count(*) FROM broken").fetchall()[0][0] == 0:
+        connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT n AS source_row, * EXCLUDE (n) FROM parsed")
+        return
     # the parser numbers only what it could read: put the broken records back into the count
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE raw AS SELECT n + (SELECT count(*) FROM "
         "(SELECT source_row - row_number() OVER (ORDER BY source_row) AS before FROM broken) b WHERE b.before < n) "
         "AS source_row, * EXCLUDE (n) FROM parsed"
-        if connection.execute("SELECT count(*) FROM broken").fetchall()[0][0]
-        else "CREATE OR REPLACE TEMP TABLE raw AS SELECT n AS source_row, * EXCLUDE (n) FROM parsed"
     )
     connection.execute("DROP TABLE parsed")
 

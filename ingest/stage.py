@@ -26,7 +26,8 @@ from graph.errors import InputError
 from graph.files import write_bytes
 from graph.log import EventLog
 from graph.workspace import Workspace
-from ingest.load import Ingested, ingest, source_files
+from ingest.load import Ingested, ingest
+from ingest.readers import source_files
 from ingest.schema import EARLIEST, FUTURE_SLACK
 
 UNITS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1, "nanoseconds": 0.001}

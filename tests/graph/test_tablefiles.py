@@ -93,6 +93,25 @@ def test_the_same_table_gives_the_same_bytes_however_it_comes(suffix: str, table
         assert sorted(p.name for p in Path(folder).iterdir() if "tmp" in p.name) == []
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_text_in_dictionaries_is_text_in_the_file(tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"user_1": ["b", "a", "b"], "user_2": ["a", "c", "a\n"], "weight": [3, 1, 2]})
+    coded = pa.table(
+        {
+            name: c if name == "weight" else c.dictionary_encode()
+            for name, c in zip(table.column_names, table.columns, strict=True)
+        }
+    )
+    for name, held in (("plain", table), ("coded", coded)):
+        write_table(held, tmp_path / f"{name}{suffix}", CHOICES)
+    (plain, choices), (again, same) = (read_table(tmp_path / f"{name}{suffix}") for name in ("plain", "coded"))
+    assert again.equals(plain)
+    assert choices == same == CHOICES
+    if suffix == ".parquet":
+        assert again.equals(table)
+        assert pq.read_metadata(tmp_path / "coded.parquet").row_group(0).column(0).statistics.min == "a"
+
+
 def test_networkx_reads_graphs_with_their_attributes_and_direction(tmp_path: Path) -> None:
     held = {("a", "b", "all"): ONE.to_pylist()[0], ("a", "b", "like"): ONE.to_pylist()[0] | {"channel": "like"}}
     table = pa.Table.from_pylist(list(held.values()), EDGES.schema)

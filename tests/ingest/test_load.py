@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from graph.errors import InputError
 from graph.workspace import Workspace
-from ingest.load import ingest, source_files
+from ingest.load import ingest
+from ingest.readers import source_files
 
 NOW = 1_790_000_000_000_000  # 2026-09-21
 GOOD = {"event_id": "e1", "account_id": "a", "kind": "like", "at": "2026-09-01T08:00:00+08:00", "target_id": "n1"}
