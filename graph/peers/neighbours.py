@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from graph.peers.scratch import Numbers
+
 PART = 1 << 19  # neighbours looked at together: their keys stay near the processor
 THREADS = 2
 DIGIT = 16  # bits
-
-Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

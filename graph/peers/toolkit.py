@@ -17,11 +17,12 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from graph.errors import InputError, UnavailableError
 from graph.peers import neighbours
-from graph.peers.neighbours import Acts, Numbers
-from graph.peers.scratch import database, microseconds, require, window_microseconds
+from graph.peers.neighbours import Acts
+from graph.peers.scratch import Numbers, database, integers, microseconds, numbers, require, window_microseconds
 from graph.statements import sql
 
 COLUMNS = ("message_id", "user_id", "username", "repost_id", "reply_id", "message", "timestamp", "urls")
@@ -90,9 +91,9 @@ def edges(table: pa.Table, config: ToolkitConfig) -> pa.RecordBatchReader:
         UnavailableError: co_similar needs a package that is not installed.
     """
     require(table, NEEDED, "coordination-network-toolkit")
-    ts = microseconds(table["timestamp"], "timestamp").to_numpy()
-    users, names = _in_order(_coded(table, "user_id"))
-    messages = _coded(table, "message_id").indices.to_numpy().astype(np.int64)
+    ts = microseconds(table["timestamp"], "timestamp")
+    users, names = _in_order(_text(table, "user_id").dictionary_encode())
+    messages = numbers(_text(table, "message_id").dictionary_encode().indices)
     window = window_microseconds(config.window, "window")
     n, key = _taking_part(table, config.network, messages)
     acts = Acts(messages[n], users[n], key, ts[n])
@@ -105,8 +106,8 @@ def edges(table: pa.Table, config: ToolkitConfig) -> pa.RecordBatchReader:
 
     def batches() -> Iterator[pa.RecordBatch]:
         for one, two, weight in found:
-            ends = [pa.DictionaryArray.from_arrays(pa.array(end, pa.int32()), names) for end in (one, two)]
-            yield pa.record_batch([*ends, pa.array(weight, pa.int64())], schema)
+            ends = [pa.DictionaryArray.from_arrays(integers(end, np.int32), names) for end in (one, two)]
+            yield pa.record_batch([*ends, integers(weight)], schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
@@ -119,29 +120,29 @@ def _taking_part(table: pa.Table, network: str, messages: Numbers) -> tuple[Numb
     """
     first = np.r_[True, messages[1:] > np.maximum.accumulate(messages)[:-1]][: len(messages)]
     repost = _text(table, "repost_id")
-    own = pc.equal(repost, "").to_numpy(zero_copy_only=False)
+    own = _empty(repost)
     if network == "co_link":
         return _links(table, messages, np.flatnonzero(own))
+    taking, key = first & own, np.zeros(len(first), np.int64)
     if network == "co_retweet":
-        taking, codes = first & ~own, repost.dictionary_encode().indices
+        taking, key = first & ~own, numbers(repost.dictionary_encode().indices)
     elif network == "co_reply":
         reply = _text(table, "reply_id")
-        taking = first & own & pc.not_equal(reply, "").to_numpy(zero_copy_only=False)
-        codes = reply.dictionary_encode().indices
+        taking, key = taking & ~_empty(reply), numbers(reply.dictionary_encode().indices)
     elif network == "co_tweet":
-        taking, codes = first & own, _said(table, normal_form)[0]
-    else:
-        taking, codes = first if network == "co_post" else first & own, pa.nulls(len(first), pa.int32()).fill_null(0)
+        key, _ = _said(table, normal_form)
+    elif network == "co_post":
+        taking = first
     rows = np.flatnonzero(taking)
-    return rows, codes.to_numpy()[rows].astype(np.int64)
+    return rows, key[rows]
 
 
 def _links(table: pa.Table, messages: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
     """Rows and their URLs as numbers, each message and URL once. Cut at each single space: no URL is the empty one."""
-    urls = pc.split_pattern(_text(table, "urls").take(pa.array(rows)), " ")
-    n = rows[pc.list_parent_indices(urls).to_numpy()]
+    urls = pc.split_pattern(_text(table, "urls").take(integers(rows)), " ")
+    n = rows[numbers(pc.list_parent_indices(urls))]
     coded = pc.list_flatten(urls).dictionary_encode()
-    url = coded.indices.to_numpy().astype(np.int64)
+    url = numbers(coded.indices)
     _, firsts = np.unique(messages[n] * max(len(coded.dictionary), 1) + url, return_index=True)
     firsts.sort()
     return n[firsts], url[firsts]
@@ -152,45 +153,46 @@ def _similar(
 ) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
     """Edges between messages whose sets of tokens are alike."""
     said, forms = _said(table, _tokenizer())
-    columns = {"m": acts.m, "u": acts.u, "said": said.to_numpy()[rows], "ts": acts.ts}
+    columns = {"m": acts.m, "u": acts.u, "said": said[rows], "ts": acts.ts}
     values = {"window": window, "bucket": max(window, 1), "minimum": config.minimum, "similarity": config.similarity}
     with database() as connection:
         connection.register("toolkit_acts", pa.table(columns))
         connection.register("toolkit_sets", _sets(forms, config.least_tokens))
         found = connection.sql(sql("toolkit_similar"), params=values).to_arrow_table()
-    yield found["user_1"].to_numpy(), found["user_2"].to_numpy(), found["weight"].to_numpy()
+    yield numbers(found["user_1"]), numbers(found["user_2"]), numbers(found["weight"])
 
 
 def _text(table: pa.Table, column: str) -> pa.StringArray:
-    return pc.fill_null(pc.cast(table[column], pa.string()), "").combine_chunks()
+    held = table[column].cast(pa.string()).combine_chunks()
+    return pc.fill_null(held, "") if held.null_count else held
 
 
-def _coded(table: pa.Table, column: str) -> pa.DictionaryArray:
-    """A column as numbers in order of appearance, and its texts."""
-    return _text(table, column).dictionary_encode()
+def _empty(texts: pa.StringArray) -> NDArray[np.bool_]:
+    empty: NDArray[np.bool_] = numbers(pc.binary_length(texts)) == 0
+    return empty
 
 
 def _in_order(coded: pa.DictionaryArray) -> tuple[Numbers, pa.StringArray]:
     """Numbers in order of the texts' bytes instead, and the texts by number."""
     order = pc.sort_indices(coded.dictionary)
     rank = np.empty(len(order), np.int64)
-    rank[order.to_numpy()] = np.arange(len(order))
-    return rank[coded.indices.to_numpy()], coded.dictionary.take(order)
+    rank[numbers(order)] = np.arange(len(order))
+    return rank[numbers(coded.indices)], coded.dictionary.take(order)
 
 
-def _said(table: pa.Table, form: Callable[[str], Form]) -> tuple[pa.Array, list[Form]]:
+def _said(table: pa.Table, form: Callable[[str], Form]) -> tuple[Numbers, list[Form]]:
     """What each row says, as a number: the place of its form among the forms. Each distinct text is treated once."""
-    coded = _coded(table, "message")
-    numbers: dict[Form, int] = {}
-    found = [numbers.setdefault(form(text), len(numbers)) for text in coded.dictionary.to_pylist()]
-    return pa.array(found, pa.int64()).take(coded.indices), list(numbers)
+    coded = _text(table, "message").dictionary_encode()
+    forms: dict[Form, int] = {}
+    found = [forms.setdefault(form(text), len(forms)) for text in coded.dictionary.to_pylist()]
+    return np.array(found, np.int64)[numbers(coded.indices)], list(forms)
 
 
 def _sets(forms: list[tuple[str, ...]], least: int) -> pa.Table:
     """Sets of tokens by number (said), tokens as integers; those with fewer than `least` are like no other."""
-    numbers: dict[str, int] = {}
+    known: dict[str, int] = {}
     kept = [i for i, tokens in enumerate(forms) if len(tokens) >= least]
-    tokens = [[numbers.setdefault(token, len(numbers)) for token in forms[i]] for i in kept]
+    tokens = [[known.setdefault(token, len(known)) for token in forms[i]] for i in kept]
     return pa.table({"said": pa.array(kept, pa.int64()), "tokens": pa.array(tokens, pa.list_(pa.int64()))})
 
 
