@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -151,6 +152,20 @@ def _batches(table: Rows) -> Iterator[pa.RecordBatch]:
     yield from table.to_batches(max_chunksize=ROW_GROUP) if isinstance(table, pa.Table) else table
 
 
+def _groups(table: Rows) -> Iterator[pa.Table]:
+    """The rows in tables of up to ROW_GROUP rows, as long as no batch has more: small batches are put together."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in _batches(table):
+        if held and rows + batch.num_rows > ROW_GROUP:
+            yield pa.Table.from_batches(held)
+            held, rows = [], 0
+        held.append(batch)
+        rows += batch.num_rows
+    if held:
+        yield pa.Table.from_batches(held)
+
+
 def _in_words(schema: pa.Schema) -> pa.Schema:
     """The columns of a schema, those in dictionaries as what the dictionaries hold."""
     kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in schema]
@@ -165,10 +180,16 @@ def _write_parquet(table: Rows, path: Path, metadata: str) -> int:
     # order of
     counted = [name for name in schema.names if name not in coded[1:]]
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd", write_statistics=counted, store_schema=not coded) as writer:
-        for batch in _batches(table):
-            writer.write_table(pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata), ROW_GROUP)
-            rows += batch.num_rows
+    with (
+        pq.ParquetWriter(path, schema, compression="zstd", write_statistics=counted, store_schema=not coded) as writer,
+        ThreadPoolExecutor(1) as pool,  # one group is written while the next one is made
+    ):
+        written: Future[Any] = pool.submit(int)
+        for group in _groups(table):
+            written.result()
+            written = pool.submit(writer.write_table, group.replace_schema_metadata(schema.metadata), ROW_GROUP)
+            rows += group.num_rows
+        written.result()
         if coded:  # the schema that is not stored would have taken them along
             writer.add_key_value_metadata(schema.metadata)
     return rows

@@ -8,9 +8,7 @@ grow with the number of edges. Why this is not SQL: docs/decisions/0019.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +16,7 @@ from numpy.typing import NDArray
 
 from graph.peers.scratch import Numbers
 
-PART = 1 << 19  # neighbours looked at together: their keys stay near the processor
-THREADS = 2
+PART = 1 << 17  # neighbours looked at together: what is made of them stays near the processor
 DIGIT = 16  # bits
 
 
@@ -47,14 +44,8 @@ def edges(acts: Acts, window: int, minimum: int = 1, part: int = PART) -> Iterat
     if len(acts.u) == 0:
         return
     row = _Row(acts, window)
-    with ThreadPoolExecutor(THREADS) as pool:
-        ahead: deque[Future[tuple[Numbers, Numbers, Numbers]]] = deque()
-        for x in row.parts(part):
-            ahead.append(pool.submit(row.edges, x, minimum, part))
-            if len(ahead) > THREADS:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+    for x in row.parts(part):
+        yield row.edges(x, minimum, part)
 
 
 def ordered(values: Numbers) -> Numbers:
