@@ -78,7 +78,7 @@ class SparkConnection:
         """Open one; rows on their way lie in `scratch` (default: the system's folder for temporary files)."""
         self._session = session.newSession()
         self._scratch = scratch
-        self._kept: dict[str, DataFrame] = {}
+        self._kept: set[str] = set()
 
     def execute(self, query: str, parameters: Mapping[str, Any] | None = None, /) -> SparkResult:
         """Run a statement: a query, or `CREATE OR REPLACE TEMP TABLE name AS` a query, which is run at once.
@@ -105,9 +105,8 @@ class SparkConnection:
 
     def close(self) -> None:
         """Forget all tables."""
-        for name in list(self._kept):
-            self._kept.pop(name).unpersist()
-            self._session.catalog.dropTempView(name)
+        while self._kept:
+            self._session.catalog.dropTempView(self._kept.pop())
 
     def read(self, log: EventLog) -> None:
         """Make the views interactions, actions, accounts and labels, as EventLog.connect does."""
@@ -117,12 +116,11 @@ class SparkConnection:
     def _keep(self, name: str, frame: DataFrame) -> None:
         from pyspark import StorageLevel
 
-        before = self._kept.pop(name, None)
-        if before is not None:
-            before.unpersist()  # first: Spark knows kept rows by their query, and the new one may be the same
-        frame.persist(StorageLevel.MEMORY_AND_DISK).count()
-        frame.createOrReplaceTempView(name)
-        self._kept[name] = frame
+        # A checkpoint, not a cache: a cached table keeps its query in it, and so does each table made of it; planning a
+        # handful of tables made of one another then takes minutes and all memory. Spark frees rows that nothing names.
+        kept = frame.localCheckpoint(True, StorageLevel.MEMORY_AND_DISK)
+        kept.createOrReplaceTempView(name)
+        self._kept.add(name)
 
     def _rows(self, table: Table, files: list[Path]) -> DataFrame:
         if not files:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # small tables, many statements: what compiling less saves, and one partition
 HASTY = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.shuffle.partitions": "1",
 }
 Connect = Callable[[Mapping[str, pa.Table]], Connection]
 
