@@ -136,14 +136,21 @@ def detect(
 @click.option("--resolution", "resolutions", type=float, multiple=True, help="Of CPM; may be given several times.")
 @click.option("--seeds", type=int, help="Random starts for each resolution.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")
+@click.option(
+    "--alpha",
+    type=float,
+    help="Level at which a cluster must hold more than chance explains; 1: any (default: 0.05, and 1 if every edge "
+    "has been tested by shoal coact).",
+)
 @click.option("--min-size", "least_size", type=int, help="Smaller clusters are left out.")
 @click.option("--min-stability", "least_stability", type=float, help="Clusters that recur less are left out.")
-def cluster(edges: Path, out: Path, weighing: Weighing | None, seed: int, **asked: Any) -> None:
+def cluster(edges: Path, out: Path, weighing: Weighing | None, seed: int, alpha: float | None, **asked: Any) -> None:
     """Write the clusters of EDGES (what shoal coact writes, or account_a, account_b, weight) to a file."""
     from graph.cluster import cluster_file
 
     with progress("clustering"):
-        told = cluster_file(edges, out, weighing, {k: v for k, v in asked.items() if v not in (None, ())}, seed)
+        chosen = {k: v for k, v in asked.items() if v not in (None, ())}
+        told = cluster_file(edges, out, weighing, chosen, seed, alpha)
     for line in told:
         click.echo(line)
 

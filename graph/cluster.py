@@ -1,9 +1,13 @@
-"""`shoal cluster`: from a file of edges to a file of clusters, without a run."""
+"""`shoal cluster`: from a file of edges to a file of clusters, without a run.
+
+The significant edges of `shoal coact` have been tested. Of any other edges, a cluster has to hold more than chance
+explains (graph.surplus), or every triangle of a large graph would be one.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +27,8 @@ from graph.words import count
 Weighing = Literal["one", "weight", "objects", "excess"]
 ENDS = (("account_a", "account_b"), ("from", "to"), ("user_1", "user_2"))  # ours, and the peers' names for it
 SUFFIXES = (".parquet", ".csv")  # a table of clusters is no graph
+ALPHA = 0.05  # level at which a cluster of untested edges has to hold more than chance explains
+TESTED = 0.1  # edges have been tested if none has a q-value above it: nobody lives with a larger rate of false ones
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class EdgeList:
         names: account ids in order of their integers, in order of their bytes.
         weighing: what the weight is.
         dropped: pairs left out because their weight is not above zero.
+        tested: every edge has a q_value that says it is significant.
     """
 
     pairs: pd.DataFrame
     names: np.ndarray
     weighing: Weighing
     dropped: int
+    tested: bool
 
     def digest(self) -> str:
         """SHA-256 of the edges, whatever order their file has."""
@@ -101,21 +109,24 @@ def edge_list(table: pa.Table, where: str, weighing: Weighing | None = None) -> 
         pairs["weight"] = 1.0
     above = pairs["weight"] > 0
     return EdgeList(
-        pairs[above].reset_index(drop=True), names.to_numpy(zero_copy_only=False), weighing, int((~above).sum())
+        pairs[above].reset_index(drop=True),
+        names.to_numpy(zero_copy_only=False),
+        weighing,
+        int((~above).sum()),
+        _tested(table, rows, where),
     )
 
 
-def find(edges: EdgeList, config: ClusterConfig, seed: int) -> pa.Table:
+def find(edges: EdgeList, config: ClusterConfig, seed: int, alpha: float | None) -> pa.Table:
     """The table CLUSTERS (graph.model) of the edges, sorted by account.
 
-    Where the edges do not say who led, roles rest on degree alone, and nobody is `followed`.
+    Where the edges do not say who led, roles rest on degree alone, and nobody is `followed`. For `alpha` see
+    graph.communities.find.
     """
     pairs = edges.pairs
     a, z = pairs["a"].to_numpy(), pairs["z"].to_numpy()
-    if edges.weighing == "one":
-        members = communities.find(a, z, config, seed)
-    else:
-        members = communities.find(a, z, config, seed, weight=pairs["weight"].to_numpy())
+    weight = None if edges.weighing == "one" else pairs["weight"].to_numpy()
+    members = communities.find(a, z, config, seed, weight=weight, alpha=alpha)
     members = roles.assign(members, pairs)
     named = edges.names.astype(object)
     rows = {
@@ -162,6 +173,12 @@ def _weights(table: pa.Table, weighing: Weighing, rows: np.ndarray, where: str) 
     return weight
 
 
+def _tested(table: pa.Table, rows: np.ndarray, where: str) -> bool:
+    if "q_value" not in table.column_names:
+        return False
+    return bool((_numbers(table, "q_value", rows, where) <= TESTED).all())  # one that is missing is none
+
+
 def _leading(table: pa.Table, rows: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Co-actions of each row and twice those that its first account led; one and a tie where the table does not say."""
     if not {"co_actions", "a_first_share"} <= set(table.column_names):
@@ -171,7 +188,9 @@ def _leading(table: pa.Table, rows: np.ndarray, where: str) -> tuple[np.ndarray,
     return co_actions, np.rint(2 * co_actions * share).astype(np.int64)
 
 
-def cluster_file(edges: Path, out: Path, weighing: Weighing | None, asked: Mapping[str, Any], seed: int) -> list[str]:
+def cluster_file(
+    edges: Path, out: Path, weighing: Weighing | None, asked: Mapping[str, Any], seed: int, alpha: float | None = None
+) -> list[str]:
     """Cluster a file of edges; returns what to tell a person, line by line.
 
     Args:
@@ -180,6 +199,8 @@ def cluster_file(edges: Path, out: Path, weighing: Weighing | None, asked: Mappi
         weighing: see `edge_list`.
         asked: fields of ClusterConfig that are not to be its defaults.
         seed: of community detection.
+        alpha: level at which a cluster has to hold more than chance explains; 1: it has not. By default ALPHA, and 1 if
+            every edge has been tested.
 
     Raises:
         InputError: the file or an option is not usable as it is, or `out` cannot be written.
@@ -188,24 +209,41 @@ def cluster_file(edges: Path, out: Path, weighing: Weighing | None, asked: Mappi
     if out.exists() and edges.exists() and out.samefile(edges):
         raise InputError(f"{out}: is the file that is read; --out needs another name")
     config = _config(asked)
+    if alpha is not None and not 0 < alpha <= 1:
+        raise InputError(f"alpha: {alpha}; expected a level above 0 and at most 1")
     table, made = read_table(edges)
     listed = edge_list(table, str(edges), weighing)
-    clusters = find(listed, config, seed)
+    alpha = alpha or (1.0 if listed.tested else ALPHA)
+    clusters = find(listed, config, seed, alpha if alpha < 1 else None)
     choices = {
         "made_by": "shoal cluster",
-        "parameters": {**asdict(config), "seed": seed, "weight": listed.weighing},
-        "input": {"file": edges.name, "edges": len(listed.pairs), "sha256": listed.digest(), "choices": made},
+        "parameters": {**asdict(config), "seed": seed, "weight": listed.weighing, "alpha": alpha},
+        "input": {
+            "file": edges.name,
+            "edges": len(listed.pairs),
+            "tested": listed.tested,
+            "sha256": listed.digest(),
+            "choices": made,
+        },
         "versions": made_with(),
     }
-    rows = write_table(clusters, out, choices)
-    sizes = sorted(pc.value_counts(clusters["cluster_id"]).field("counts").to_pylist(), reverse=True)
-    told = [f"{edges}: {count(len(listed.pairs), 'edge')} of {count(len(listed.names), 'account')}"]
+    write_table(clusters, out, choices)
+    read = f"{edges}: {count(len(listed.pairs), 'edge')} of {count(len(listed.names), 'account')}"
+    return [read, *_told(out, clusters, listed, alpha)]
+
+
+def _told(out: Path, clusters: pa.Table, listed: EdgeList, alpha: float) -> Iterator[str]:
+    """What was done, line by line."""
     if listed.dropped:
-        told.append(f"{count(listed.dropped, 'pair')} left out: chance explains all of their objects")
-    told.append(f"{out}: {count(len(sizes), 'cluster')} with {count(rows, 'account')}")
-    if not sizes:
-        told.append("The table is empty: there are no edges." if listed.pairs.empty else "No group is dense enough.")
-    return told
+        yield f"{count(listed.dropped, 'pair')} left out: chance explains all of their objects"
+    found = pc.count_distinct(clusters["cluster_id"]).as_py()
+    yield f"{out}: {count(found, 'cluster')} with {count(clusters.num_rows, 'account')}"
+    if listed.pairs.empty:
+        yield "The table is empty: there are no edges."
+    elif alpha < 1:
+        yield f"Not every edge has been tested: a group is kept if chance explains it at {alpha:g} or less (--alpha)."
+    elif not found:
+        yield "No group is dense enough."
 
 
 def _config(asked: Mapping[str, Any]) -> ClusterConfig:

@@ -17,7 +17,9 @@ mean probability (Hoeffding, "On the distribution of the number of successes in 
 Two statistics of what is inside are tried: the number of edges, and the same with a tenth of each edge's *surprise*
 added, -log of the share of all edges that weigh as much or more (ranks: one giant weight cannot carry a group). Weight
 is taken for independent of who meets whom. The chance of a group is multiplied by the number of groups of its size, by
-s (s - 1) / (least size - 1) for the sizes (these shares add up to 1) and by 2 for the statistics.
+s (s - 1) / (least size - 1) for the sizes (the shares add up to 1) and by 2 for the statistics. The three counts are
+bounded together at what was seen, not over all that would seem as unlikely; how often chance alone makes a cluster is
+therefore simulated: bench/leiden.py.
 """
 
 from __future__ import annotations
@@ -107,7 +109,8 @@ def _least(
     begin, end = low, high
     for _ in range(ROUNDS):
         tried = begin + (end - begin) * np.linspace(0, 1, STEPS)
-        total = cost(group[worth], np.exp(2 * (tried - high))) + _outside(np.exp(tried), leaving, elsewhere)
+        rate = np.exp(np.minimum(2 * (tried - high), 0.0))
+        total = cost(group[worth], rate) + _outside(np.exp(tried), leaving, elsewhere)
         best = total.argmin(axis=1)[:, None]
         found[worth] = np.minimum(found[worth], total.min(axis=1))
         step = (end - begin) / (STEPS - 1)
