@@ -72,6 +72,9 @@ bench/.venv/.installed: $(UV) requirements.lock bench/requirements.lock pyprojec
 
 bench-install: bench/.venv/.installed  ## install what the benchmarks compare with, apart from the product
 
+bench: bench/.venv/.installed  ## compare with peers and limits, and print the quality tables (about a quarter of an hour)
+	bench/.venv/bin/python bench/everything.py $(LARGE)
+
 lock-bench: $(UV) requirements.lock  ## resolve the benchmarks' peers anew, to the product's own versions
 	$(UV) pip compile bench/requirements.in --constraint requirements.lock --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --quiet --upgrade -o bench/requirements.lock
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-@njit
+@njit(cache=True)
 def _count(a, o, ts, window, begins):
     """Put the number of co-actions whose smaller account is a into begins[a + 1]."""
     n = len(a)
@@ -20,7 +20,7 @@ def _count(a, o, ts, window, begins):
                 begins[min(a[x], a[y]) + 1] += 1
 
 
-@njit
+@njit(cache=True)
 def _emit(a, o, ts, window, at, other, earlier, side):
     """Write each co-action into the part of its smaller account: the other one, the earlier event, and whose that is."""
     n = len(a)
@@ -39,7 +39,7 @@ def _emit(a, o, ts, window, at, other, earlier, side):
                 side[place] = 1 if ts[x] == ts[y] else (2 if a[x] == low else 0)
 
 
-@njit
+@njit(cache=True)
 def _reduce(o, ts, begins, other, earlier, side, columns):
     """Sort each part by the other account, stably (so by object as well), and add up; returns the number of pairs."""
     low, high, n, objects, first, last, first2 = columns
