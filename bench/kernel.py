@@ -22,7 +22,7 @@ def _count(a, o, ts, window, begins):
 
 @njit(cache=True)
 def _emit(a, o, ts, window, at, other, earlier, side):
-    """Write each co-action into the part of its smaller account: the other one, the earlier event, and whose that is."""
+    """Write each co-action into the part of its smaller account: the other one, the earlier event, whose that is."""
     n = len(a)
     end = 0
     for x in range(n):

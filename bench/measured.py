@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from os import killpg
 from pathlib import Path
-from signal import SIGKILL
-from subprocess import Popen
-from tempfile import TemporaryFile
-from threading import Timer
+from subprocess import run
 from time import perf_counter, process_time
 from typing import Any, TypeVar
 
@@ -50,20 +46,31 @@ def ended(command: list[str], limit: float | None = None) -> dict[str, Any]:
     cpu_s counts every process, peak_mb is that of the largest one. With a limit (seconds) it is stopped then, and
     `ended` is false. `words` is what it wrote.
     """
-    begun = perf_counter()
-    with TemporaryFile("w+") as words, Popen(command, stdout=words, stderr=words, start_new_session=True) as process:
-        stop = Timer(limit or 0.0, killpg, (process.pid, SIGKILL))  # its own group: the command and what it started
-        if limit is not None:
-            stop.start()
-        _, status, used = os.wait4(process.pid, 0)
-        stop.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = perf_counter() - begun
-        words.seek(0)
-        text = words.read()
-    in_time = limit is None or wall < limit
-    if process.returncode and in_time:
-        sys.exit(f"{' '.join(command)} failed:\n{text[-4000:]}")
-    cpu = used.ru_utime + used.ru_stime
-    figures = {"wall_s": round(wall, 2), "cpu_s": round(cpu, 2), "peak_mb": used.ru_maxrss >> 10}
-    return {**figures, "ended": in_time, "words": text}
+    asked = json.dumps({"command": command, "limit": limit})
+    done = run([sys.executable, "-S", "-c", WATCH], input=asked, capture_output=True, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    if figures.pop("code") and figures["ended"]:
+        sys.exit(f"{' '.join(command)} failed:\n{figures['words'][-4000:]}")
+    return figures
+
+
+# Starts the command from a small process: Linux counts the memory of whoever starts a command as the command's own.
+WATCH = """
+import json, os, signal, subprocess, sys, tempfile, threading, time
+asked = json.load(sys.stdin)
+with tempfile.TemporaryFile("w+") as words:
+    begun = time.perf_counter()
+    process = subprocess.Popen(asked["command"], stdout=words, stderr=words, start_new_session=True)
+    limit = asked["limit"]
+    stop = threading.Timer(limit or 0.0, os.killpg, (process.pid, signal.SIGKILL))  # the command and what it started
+    if limit is not None:
+        stop.start()
+    _, status, used = os.wait4(process.pid, 0)
+    stop.cancel()
+    wall = time.perf_counter() - begun
+    words.seek(0)
+    print(json.dumps({
+        "wall_s": round(wall, 2), "cpu_s": round(used.ru_utime + used.ru_stime, 2), "peak_mb": used.ru_maxrss >> 10,
+        "ended": limit is None or wall < limit, "words": words.read(), "code": os.waitstatus_to_exitcode(status),
+    }))
+"""
