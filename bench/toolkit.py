@@ -93,11 +93,27 @@ def of_toolkit(
     return {**figures, "edges": len(edges)}, edges
 
 
+def graphml(source: Path, folder: Path, network: str, given: argparse.Namespace) -> list[dict[str, Any]]:
+    """From the CSV file to a GraphML file of edges, the one kind that the toolkit's command line can write."""
+    ours = fastest(
+        [of_shoal(source, folder / "ours.graphml", (*PRESET, "--network", network)) for _ in range(given.times)]
+    )
+    theirs, edges = of_toolkit(source, folder, given.limit, network)
+    words = ["export_network", str(folder / "theirs.graphml"), THEIR_NAME.get(network, network)]
+    options = ["--output_format", "graphml", "--n_messages", "0"]
+    last = ended([TOOLKIT, str(folder / "toolkit.sqlite"), *words, *options], given.limit)
+    done = edges is not None and last["ended"]
+    both = {name: round(theirs[name] + last[name], 2) for name in ("wall_s", "cpu_s")}
+    both["peak_mb"] = max(theirs["peak_mb"], last["peak_mb"])
+    faster = f"{'' if done else '> '}{both['wall_s'] / ours['wall_s']:.1f}"
+    return [{"what": "shoal, to GraphML", **ours, "times faster": faster}, {"what": "toolkit, to GraphML", **both}]
+
+
 def of_shoal(source: Path, out: Path, options: tuple[str, ...]) -> dict[str, Any]:
     """Figures of one `shoal coact`."""
     figures = ended([SHOAL, "coact", str(source), *options, "--window", f"{WINDOW}s", "--out", str(out)])
     kept = {name: figures[name] for name in ("wall_s", "cpu_s", "peak_mb")}
-    return {**kept, "edges": pq.read_metadata(out).num_rows}
+    return {**kept, "edges": pq.read_metadata(out).num_rows} if out.suffix == ".parquet" else kept
 
 
 def same(ours: Path, theirs: pd.DataFrame) -> bool:
@@ -128,7 +144,8 @@ def compare(source: Path, folder: Path, network: str, given: argparse.Namespace)
     for row in rows:
         row["times faster"] = f"{'' if theirs is not None else '> '}{peer['wall_s'] / row['wall_s']:.1f}"
     rows[0]["edges agree"] = {True: "yes", False: "NO", None: "stopped"}[None if theirs is None else same(ours, theirs)]
-    return [*rows, {"what": "toolkit", **peer}]
+    more = graphml(source, folder, network, given) if given.graphml else []
+    return [*rows, {"what": "toolkit", **peer}, *more]
 
 
 def main() -> None:
@@ -140,6 +157,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=1, help="runs of each; the fastest counts")
     parser.add_argument("--limit", type=float, default=400.0, help="the toolkit is stopped after so many seconds")
     parser.add_argument("--default", action="store_true", help="also `shoal coact` without a preset")
+    parser.add_argument("--graphml", action="store_true", help="also up to a GraphML file, written by both")
     given = parser.parse_args()
     different = False
     for rows in given.rows:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,9 +37,43 @@ def _nodes(table: pa.Table) -> list[str]:
     return sorted(ends.to_pylist(), key=str.encode)
 
 
-def _edges(table: pa.Table) -> Iterator[tuple[Any, ...]]:
-    for batch in table.to_batches(max_chunksize=1 << 14):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+def _edge_lines(table: pa.Table, parts: Callable[[_Texts], list[str | pa.Array]]) -> Iterator[memoryview]:
+    """The text of all edges, a batch at a time: `parts` of each batch, put together row by row."""
+    number = 0
+    for batch in table.to_batches(max_chunksize=1 << 16):
+        texts = _Texts(batch, number)
+        joined = pc.binary_join_element_wise(*map(_large, parts(texts)), pa.scalar("", pa.large_string()))
+        number += batch.num_rows
+        first, last = joined.offset, joined.offset + len(joined)
+        ends = np.frombuffer(joined.buffers()[1], np.int64)
+        yield memoryview(joined.buffers()[2])[ends[first] : ends[last]]
+
+
+def _large(part: str | pa.Array) -> pa.Scalar | pa.Array:
+    return pa.scalar(part, pa.large_string()) if isinstance(part, str) else part.cast(pa.large_string())
+
+
+class _Texts:
+    """The values of a batch of edges as text. What is the same value is made into text once."""
+
+    def __init__(self, batch: pa.RecordBatch, number: int) -> None:
+        self.ends = [_each(column, _quoted) for column in batch.columns[:2]]
+        self.numbers = pa.array(np.arange(number, number + batch.num_rows)).cast(pa.string())
+        self._values = batch.columns[2:]
+
+    def values(self, before: Callable[[int], str], text: Callable[[object], str], after: str) -> list[pa.Array]:
+        """Each value, between what comes before (by number of the column) and after it; nothing for a null."""
+        whole = [_each(column, text) for column in self._values]
+        return [
+            pc.fill_null(pc.binary_join_element_wise(before(i), column, after, ""), "")
+            for i, column in enumerate(whole)
+        ]
+
+
+def _each(column: pa.Array, text: Callable[[Any], str]) -> pa.Array:
+    """The text of each value; null stays null."""
+    coded = column.dictionary_encode()
+    return pa.array([text(v) for v in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
 
 
 def _quoted(value: object) -> str:
@@ -69,14 +104,17 @@ def write_graphml(table: pa.Table, path: Path, metadata: str, *, directed: bool)
         out.write(f'<graph edgedefault="{kind}">\n')
         out.write(f'<data key="shoal">{escape(_shown(metadata))}</data>\n')
         out.writelines(f"<node id={_quoted(node)}/>\n" for node in nodes)
-        for number, (a, b, *values) in enumerate(_edges(table)):
-            out.write(f'<edge id="{number}" source={_quoted(a)} target={_quoted(b)}>')
-            for i, value in enumerate(values):
-                if value is not None:
-                    out.write(f'<data key="e{i}">{escape(_shown(value), RETURN)}</data>')
-            out.write("</edge>\n")
+        out.flush()
+        for lines in _edge_lines(table, _graphml_edge):
+            out.buffer.write(lines)
         out.write("</graph>\n</graphml>\n")
     return int(table.num_rows)
+
+
+def _graphml_edge(texts: _Texts) -> list[str | pa.Array]:
+    a, b = texts.ends
+    values = texts.values('<data key="e{}">'.format, lambda v: escape(_shown(v), RETURN), "</data>")
+    return ['<edge id="', texts.numbers, '" source=', a, " target=", b, ">", *values, "</edge>\n"]
 
 
 def write_gexf(table: pa.Table, path: Path, metadata: str, *, directed: bool) -> int:
@@ -92,18 +130,18 @@ def write_gexf(table: pa.Table, path: Path, metadata: str, *, directed: bool) ->
         out.write("</attributes>\n<nodes>\n")
         out.writelines(f"<node id={_quoted(node)} label={_quoted(node)}/>\n" for node in nodes)
         out.write("</nodes>\n<edges>\n")
-        for number, edge in enumerate(_edges(table)):
-            _gexf_edge(out, number, edge)
+        out.flush()
+        for lines in _edge_lines(table, _gexf_edge):
+            out.buffer.write(lines)
         out.write("</edges>\n</graph>\n</gexf>\n")
     return int(table.num_rows)
 
 
-def _gexf_edge(out: TextIO, number: int, edge: tuple[Any, ...]) -> None:
-    out.write(f'<edge id="{number}" source={_quoted(edge[0])} target={_quoted(edge[1])}><attvalues>')
-    for i, value in enumerate(edge[2:]):
-        if value is not None:
-            out.write(f'<attvalue for="{i}" value={_quoted(value)}/>')
-    out.write("</attvalues></edge>\n")
+def _gexf_edge(texts: _Texts) -> list[str | pa.Array]:
+    a, b = texts.ends
+    values = texts.values('<attvalue for="{}" value='.format, _quoted, "/>")
+    opened = ['<edge id="', texts.numbers, '" source=', a, " target=", b, "><attvalues>"]
+    return [*opened, *values, "</attvalues></edge>\n"]
 
 
 def read_graph(path: Path) -> tuple[pa.Table, dict[str, Any]]:
