@@ -37,7 +37,7 @@ def _nodes(table: pa.Table) -> list[str]:
     return sorted(ends.to_pylist(), key=str.encode)
 
 
-def _edge_lines(table: pa.Table, parts: Callable[[_Texts], list[str | pa.Array]]) -> Iterator[memoryview]:
+def _edge_lines(table: pa.Table, parts: Callable[[_Texts], list[str | pa.Array]]) -> Iterator[bytes]:
     """The text of all edges, a batch at a time: `parts` of each batch, put together row by row."""
     number = 0
     for batch in table.to_batches(max_chunksize=1 << 16):
@@ -46,7 +46,7 @@ def _edge_lines(table: pa.Table, parts: Callable[[_Texts], list[str | pa.Array]]
         number += batch.num_rows
         first, last = joined.offset, joined.offset + len(joined)
         ends = np.frombuffer(joined.buffers()[1], np.int64)
-        yield memoryview(joined.buffers()[2])[ends[first] : ends[last]]
+        yield memoryview(joined.buffers()[2])[ends[first] : ends[last]].tobytes()
 
 
 def _large(part: str | pa.Array) -> pa.Scalar | pa.Array:
