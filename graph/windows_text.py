@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from graph import words
 from graph.model import SECOND
-from graph.windows import KEEP, Row, Scan, keeping
+from graph.windows import KEEP, USUAL, Row, Scan, keeping
 
 UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 FEW = 20  # accounts with an edge; under these, a suggestion says that it is a hint
@@ -45,14 +45,19 @@ def advice(scan: Scan) -> str:
             "No window finds a coordination edge in the earlier part, so none is suggested. That is a result: nothing "
             "there is more than chance explains."
         )
-    row = rows[scan.suggested]
-    most = max(len(r.earlier.accounts) for r in rows)
-    found = len(row.earlier.accounts)
+    row, most = rows[scan.suggested], max(len(r.earlier.accounts) for r in rows)
+    others = [label(rows[i].window) for i in keeping(rows) if i != scan.suggested]
     said = (
-        f"Suggested: --window {label(row.window)}. In the earlier part it is the smallest that keeps {KEEP:.0%} of the "
-        f"largest number of accounts with an edge ({found:,} of {most:,}), with edges enough to hold its groups "
-        "together, and is about as steady as any that does."
+        f"Suggested: --window {label(row.window)}. In the earlier part it finds {len(row.earlier.accounts):,} accounts "
+        f"with an edge, where the best window finds {most:,}, and edges enough to hold their groups together."
     )
+    if others:
+        said += (
+            f" So do {', '.join(others)} ({KEEP:.0%} of the best or more); of all these it is the nearest to "
+            f"{label(USUAL)}, which serves most data."
+        )
+    else:
+        said += f" No other window does ({KEEP:.0%} of the best or more)."
     return " ".join([said, _later(scan, row), *_doubts(scan, most)])
 
 
@@ -72,7 +77,7 @@ def _doubts(scan: Scan, most: int) -> list[str]:
     """What speaks against trusting the suggestion."""
     rows, suggested, doubts = scan.rows, scan.suggested or 0, []
     if scan.missed:
-        doubts.append(f"{words.count(scan.missed, 'account')} would be found with a wider window only.")
+        doubts.append(f"{words.count(scan.missed, 'account')} would be found with another window only.")
     if not any(rows[i].halves for i in keeping(rows)):
         doubts.append("No account is found in both halves of the earlier part: nothing shows that this recurs.")
     if len(rows) > 1 and suggested == len(rows) - 1:

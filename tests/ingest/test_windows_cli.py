@@ -77,7 +77,7 @@ def squads(jitter: int) -> list[tuple[str, str, str, int]]:
     return rows
 
 
-ASKED = ("--format", "actions", "--windows", "5s,1m,10m")
+ASKED = ("--format", "actions", "--windows", "5s,1m,1h")
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +92,10 @@ def test_table_picture_and_suggestion(events: Path, tmp_path: Path) -> None:
     assert "Suggested: --window 1m." in done.out
     lines = done.out.splitlines()
     assert lines[0].startswith("480 actions from 2026-09-01 00:00 to 2026-09-12")
-    assert [re.split(r" {2,}", line)[0] for line in lines[2:6]] == ["WINDOW", "5s", "1m *", "10m"]
+    assert [re.split(r" {2,}", line)[0] for line in lines[2:6]] == ["WINDOW", "5s", "1m *", "1h"]
     table, choices = table_of(files[0])
     assert table.column_names == COLUMNS.names
-    assert table["window_seconds"].to_pylist() == [5, 60, 600]
+    assert table["window_seconds"].to_pylist() == [5, 60, 3600]
     assert table["suggested"].to_pylist() == [False, True, False]
     assert table["later_accounts"].to_pylist()[1:] == [12, 12]
     assert table["later_edges"].to_pylist()[1:] == [30, 30]  # two squads of six: 15 pairs each
