@@ -371,6 +371,17 @@ def test_overlaps_are_of_the_accounts_that_act_in_both_parts() -> None:
     assert row.again == 1
 
 
+def test_halves_are_the_two_halves_of_the_earlier_part() -> None:
+    """One squad goes on, one stops after three days, one begins on the fourth; the members of all act throughout."""
+    random = np.random.default_rng(6)
+    acts = people(random) + squad(random, "s0-", 8, targets=56) + squad(random, "s1-", 8, targets=14, days=3)
+    acts += [(a, o, t + 4 * DAY) for a, o, t in squad(random, "s2-", 8, targets=14, days=2)]
+    acts += [(f"s{i}-{m}", f"alone{i}{m}", START + day * DAY) for m in range(8) for i, day in ((1, 5), (2, 1))]
+    row = tried(acts, (10,)).rows[0]
+    assert {a.split("-")[0] for a in row.earlier.accounts} == {"s0", "s1", "s2"}
+    assert row.halves == pytest.approx(1 / 3)
+
+
 def test_the_picture_is_well_formed_and_shows_every_window(slow: tuple[list[Act], Scan]) -> None:
     found = slow[1]
     picture = ET.fromstring(windows_picture.svg(found))
