@@ -5,6 +5,9 @@ Against the cluster as a whole it does: an account is tested on how often it was
 of the cluster co-acted, among all it did on those objects within the horizon. The null is that of the pairs
 (graph.significance), a moment of length L being met with the rate rho (1 + L / 2 window). The false discovery rate is
 controlled over all accounts and clusters that were near on enough objects (Benjamini & Hochberg).
+
+A crowd at its peak passes this test as well: the few who always are there (the keenest fans) co-act while everybody does.
+So nobody joins a cluster that more accounts would join than it has: it is then a part of a crowd, not its core.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ def joiners(
     Args:
         connection: with the tables of coaction.prepare.
         inside: a, z, cluster of the edges inside clusters.
-        members: account of each clustered account.
+        members: account, cluster of each clustered account.
         rates: at each scale, rho of each object (significance.Tested.rates).
         config: window, horizon and scales.
         fdr: rate of false discoveries among those who join.
@@ -57,7 +60,9 @@ def joiners(
     p = np.minimum(p, 1.0)
     best = pd.DataFrame({"p": p, "q": q_values(p, len(p))}, index=index).reset_index()
     best = best[best["q"] <= fdr].sort_values(["account", "p", "cluster"], kind="stable")
-    return best.drop_duplicates("account")[["account", "cluster"]].reset_index(drop=True)
+    best = best.drop_duplicates("account")[["account", "cluster"]]
+    would, has = best["cluster"].value_counts(), members["cluster"].value_counts()
+    return best[best["cluster"].map(would) <= best["cluster"].map(has)].reset_index(drop=True)
 
 
 def _tested(

@@ -48,8 +48,7 @@ CAP = 50.0  # pairs of actions; no object weighs more in the rate of objects ali
 POPULARITY = (10.0, 100.0, 1000.0)  # near pairs; bounds of the classes of objects that are about as popular
 PRIOR = 200.0  # pairs of actions; weight of the rate of all channels against that of a channel and class
 STRENGTH = 0.1  # share of its common objects on which a coordinated pair meets on purpose, at least
-THETAS = (0.5, 0.7, 0.85, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0)
-WORTH = 0.05  # bounds above it are not refined
+THETAS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0, 24.0)
 DENSE = 0.5  # least share of its pairs that are edges, for a group to be suspected
 
 
@@ -189,18 +188,16 @@ def _under_chance(scale: Scale, candidates: int, rate: np.ndarray) -> tuple[np.n
 def log_tail(pair: np.ndarray, met: np.ndarray, chance: np.ndarray, pairs: int) -> np.ndarray:
     """Log of the bound on the chance that a pair meets on objects of at least this weight; shape (pairs,).
 
-    Pairs far from significance get the bound at theta = 1 alone: it is valid as well, only wider.
+    A pair that met on no more weight than chance explains gets 0: no theta above zero bounds it by less than one.
     """
     weight = np.log((chance + (1 - chance) * STRENGTH) / (chance * (1 - STRENGTH)))
     total = np.bincount(pair, weight * met, pairs)
-
-    best: np.ndarray = np.minimum(_bound(pair, weight, chance, total, 1.0), 0.0)
-    promising = best < np.log(WORTH)
-    rows = promising[pair]
-    pair, weight, chance = pair[rows], weight[rows], chance[rows]
-    for theta in THETAS:
-        refined = _bound(pair, weight, chance, total, theta)
-        best[promising] = np.minimum(best, refined)[promising]
+    more = total > np.bincount(pair, weight * chance, pairs)
+    rows, number = more[pair], np.cumsum(more) - 1
+    own, weight, chance = number[pair[rows]], weight[rows], chance[rows]
+    bounds = [_bound(own, weight, chance, total[more], theta) for theta in THETAS]
+    best = np.zeros(pairs)
+    best[more] = np.minimum(np.min(bounds, axis=0), 0.0)
     return best
 
 
