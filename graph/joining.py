@@ -6,7 +6,7 @@ of the cluster co-acted, among all it did on those objects within the horizon. T
 (graph.significance), a moment of length L being met with the rate rho (1 + L / 2 window). The false discovery rate is
 controlled over all accounts and clusters that were near on enough objects (Benjamini & Hochberg).
 
-A crowd at its peak passes this test as well: the few who always are there (the keenest fans) co-act while everybody does.
+A crowd at its peak passes this test too: the few who always are there (the keenest fans) co-act while everybody does.
 So nobody joins a cluster that more accounts would join than it has: it is then a part of a crowd, not its core.
 """
 

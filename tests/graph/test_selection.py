@@ -67,6 +67,35 @@ def test_members_of_which_no_pair_tells_join_and_nobody_else(seed: int) -> None:
     assert (kept.members["stability"] > 0).all()
 
 
+def with_fans(actions: pa.Table, seed: int, *, keen: int = 5, others: int = 150, posts: int = 20) -> pa.Table:
+    """The same and a fan campaign: called to each post, most come at its peak, and a few keen ones are always there."""
+    random = np.random.default_rng([seed, 1])
+    rows = []
+    for post in range(posts):
+        call = (post % 9) * DAY + random.uniform(0, DAY)
+        rows += [(f"k{fan}", post, call + random.uniform(100, 130) * SECOND) for fan in range(keen)]
+        there = np.flatnonzero(random.random(others) < 0.5)
+        rows += [(f"f{fan:03}", post, call + random.gamma(2, 150) * SECOND) for fan in there]
+    who, post, at = zip(*rows, strict=True)
+    crowd = {
+        "event_id": [f"f{i}" for i in range(len(who))],
+        "account_id": who,
+        "channel": ["like"] * len(who),
+        "object_id": [f"post:{i}" for i in post],
+        "at": np.array(at).astype(np.int64),
+    }
+    return pa.concat_tables([actions, pa.table(crowd)])
+
+
+@pytest.mark.parametrize("seed", [51, 52])
+def test_a_crowd_does_not_join_its_keenest_few(seed: int) -> None:
+    kept, *_, names = select(with_fans(world(seed, share=0.6, targets=16), seed))
+    kinds = [name[0] for name in names[kept.members["account"]]]
+    assert set(kinds) <= {"b", "k", "f"}
+    assert kinds.count("f") <= 5  # of 150, of whom 60 to 107 would join
+    assert kinds.count("b") >= 17
+
+
 @pytest.mark.parametrize("seed", [41, 42, 43])
 def test_nothing_is_kept_where_nothing_is_coordinated(seed: int) -> None:
     kept, *_ = select(world(seed, share=0.0, size=0))

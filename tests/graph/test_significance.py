@@ -53,7 +53,7 @@ def test_a_cluster_needs_evidence_of_its_own() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.floats(1e-6, 0.9), st.booleans()), min_size=1, max_size=9))
-def test_the_tail_is_never_below_the_exact_one_and_equals_it_where_all_of_much_was_met(
+def test_the_tail_is_never_below_the_exact_one_and_close_to_it_where_all_was_met(
     objects: list[tuple[float, bool]],
 ) -> None:
     chance, met = np.array([c for c, _ in objects]), np.array([m for _, m in objects])
@@ -65,8 +65,8 @@ def test_the_tail_is_never_below_the_exact_one_and_equals_it_where_all_of_much_w
             exact += float(np.prod(np.where(outcome, chance, 1 - chance)))
     bound = float(np.exp(significance.log_tail(np.zeros(len(objects), int), met, chance, 1)[0]))
     assert bound >= exact * (1 - 1e-9)
-    if met.all() and len(objects) >= 3 and chance.max() <= 0.1:
-        assert bound <= exact * 1.05
+    if met.all():  # however common it is to meet there: a farm's own templates are met by everybody who uses them
+        assert bound <= exact * 1.15
 
 
 def test_a_meeting_where_everybody_meets_says_little() -> None:
