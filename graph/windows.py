@@ -12,9 +12,8 @@ window nearest to USUAL (in ratio; of two as near, the smaller) among those
     - that have at least DENSE of the largest number of edges of any such window: a window much shorter than the
       coordination is slow still gives each account some edge, but too few for its groups to hold together.
 
-So a usual window stands unless the data speak against it. On data with one pace and with many, that finds more members
-of planted networks, and fewer others, than the smallest, the steadiest or the highest of the level ones. One window
-serves most accounts, not all: Scan.missed counts whom only others find. docs/decisions/0018 has the measurements.
+So a usual window stands unless the data speak against it. One window serves most accounts, not all: Scan.missed counts
+whom only others find. docs/decisions/0018 has what else was tried, and measurements.
 """
 
 from __future__ import annotations
