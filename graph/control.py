@@ -13,11 +13,12 @@ import duckdb
 import pandas as pd
 
 from graph import permutation
+from graph.coaction import CoactionConfig
+from graph.communities import ClusterConfig
 from graph.significance import Tested
 from graph.words import count, number, shown
 
 if TYPE_CHECKING:
-    from graph.detect import DetectConfig
     from graph.runs import Run
 
 RECURRING = 0.5  # share of permuted logs; a network that comes back in as many is not judged
@@ -28,22 +29,26 @@ def permuted(
     connection: duckdb.DuckDBPyConnection,
     tested: Tested,
     pairs_tested: dict[str, int],
-    config: DetectConfig,
+    coacted: CoactionConfig,
+    clustered: ClusterConfig,
+    permutations: int,
+    *,
+    fdr: float,
+    seed: int,
     advance: Callable[[float], None],
 ) -> permutation.Control | None:
-    """Compare the clusters found with permuted logs; None if that was not asked for. Advances by 1 in all."""
-    if not config.permutations:
+    """Compare the clusters found with permuted logs; None if none are asked for. Advances by 1 in all."""
+    if not permutations:
         return None
-    observed = permutation.detected(tested, pairs_tested, config.cluster, config.fdr, config.seed)
     return permutation.control(
         connection,
-        observed,
-        config.coaction,
-        config.cluster,
-        permutation.PermutationConfig(config.permutations, seed=config.seed),
-        fdr=config.fdr,
-        seed=config.seed,
-        advance=lambda logs: advance(logs / config.permutations),
+        permutation.detected(tested, pairs_tested, clustered, fdr, seed),
+        coacted,
+        clustered,
+        permutation.PermutationConfig(permutations, seed=seed),
+        fdr=fdr,
+        seed=seed,
+        advance=lambda logs: advance(logs / permutations),
     )
 
 

@@ -115,7 +115,17 @@ def detect(
             alpha=config.alpha,
             seed=config.seed,
         )
-        permuted = control.permuted(connection, tested, found.pairs_tested, config, advance)
+        permuted = control.permuted(
+            connection,
+            tested,
+            found.pairs_tested,
+            config.coaction,
+            config.cluster,
+            config.permutations,
+            fdr=config.fdr,
+            seed=config.seed,
+            advance=advance,
+        )
         counts = coaction.edge_counts(connection, kept, config.coaction)
         names = coaction.account_names(connection)
         building.write("edges", edge_table(counts, replace(tested, pairs=kept), names))
