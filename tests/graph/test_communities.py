@@ -174,6 +174,13 @@ def test_planted_groups_are_found_in_a_background_and_nothing_else() -> None:
     assert min(best) >= 0.7
 
 
+def test_two_cliques_are_clusters_at_the_level_one_alone_or_a_triangle_beside_an_edge_is_none() -> None:
+    assert found([*clique(0, 4), *clique(4, 4)], alpha=0.05) == [set(range(4)), set(range(4, 8))]
+    assert found([*clique(0, 6), *clique(6, 6), (5, 6)], alpha=0.05) == [set(range(6)), set(range(6, 12))]
+    assert found(clique(0, 8), alpha=0.05) == []
+    assert found([*clique(0, 3), (7, 8)], alpha=0.05) == []
+
+
 def test_a_pair_that_stands_there_twice_is_one_edge_without_weights() -> None:
     edges = [*clique(0, 5), *clique(10, 5), *clique(20, 5)]
     assert found(edges * 3, alpha=0.05) == found(edges, alpha=0.05)
