@@ -9,7 +9,9 @@ Times are counted in whole microseconds.
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -157,7 +159,7 @@ def _similar(
     values = {"window": window, "bucket": max(window, 1), "minimum": config.minimum, "similarity": config.similarity}
     with database() as connection:
         connection.register("toolkit_acts", pa.table(columns))
-        connection.register("toolkit_sets", _sets(forms, config.least_tokens))
+        connection.register("toolkit_sets", _sets(forms, config))
         found = connection.sql(sql("toolkit_similar"), params=values).to_arrow_table()
     yield numbers(found["user_1"]), numbers(found["user_2"]), numbers(found["weight"])
 
@@ -188,12 +190,22 @@ def _said(table: pa.Table, form: Callable[[str], Form]) -> tuple[Numbers, list[F
     return np.array(found, np.int64)[numbers(coded.indices)], list(forms)
 
 
-def _sets(forms: list[tuple[str, ...]], least: int) -> pa.Table:
-    """Sets of tokens by number (said), tokens as integers; those with fewer than `least` are like no other."""
-    known: dict[str, int] = {}
-    kept = [i for i, tokens in enumerate(forms) if len(tokens) >= least]
-    tokens = [[known.setdefault(token, len(known)) for token in forms[i]] for i in kept]
-    return pa.table({"said": pa.array(kept, pa.int64()), "tokens": pa.array(tokens, pa.list_(pa.int64()))})
+def _sets(forms: list[tuple[str, ...]], config: ToolkitConfig) -> pa.Table:
+    """Sets of tokens by number (said), tokens as integers; those with too few tokens are like no other.
+
+    `rare` holds so many of a set's rarest tokens that two sets as similar as asked share one of them: a set of n that
+    shares s * n tokens with another cannot lack more than n - s * n.
+    """
+    kept = [i for i, tokens in enumerate(forms) if len(tokens) >= config.least_tokens]
+    uses = Counter(token for i in kept for token in forms[i])
+    rarity = {token: rank for rank, token in enumerate(sorted(uses, key=lambda token: (uses[token], token)))}
+    tokens = [sorted(rarity[token] for token in forms[i]) for i in kept]
+    # a little less than s * n, as its last bits are not to be relied on: one token too many does no harm
+    rare = [held[: len(held) - math.ceil(config.similarity * len(held) - 1e-6) + 1] for held in tokens]
+    kind = pa.list_(pa.int64())
+    return pa.table(
+        {"said": pa.array(kept, pa.int64()), "tokens": pa.array(tokens, kind), "rare": pa.array(rare, kind)}
+    )
 
 
 def normal_form(text: str) -> str:
