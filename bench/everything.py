@@ -26,7 +26,7 @@ SCRIPTS = {
     ),
     "hot": ([], ["--toolkit", "400"]),
     "templates": ([], ["--texts", "100000"]),
-    "leiden": (["--seeds", "1"], ["--seeds", "5"]),
+    "leiden": (["--only", "goal", "libraries", "--seeds", "1"], []),
     "quality": (["--kinds", "without,heavy,farms", "--seeds", "1-1"], ["--seeds", "1-5"]),
 }
 
