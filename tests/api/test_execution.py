@@ -204,7 +204,8 @@ def test_reversing_the_stronger_restores_the_weaker(engine: Engine, platform: Pl
     begin(engine, action_id, "reverse")
     execution.carry_on(engine, action_id)
     with reading(engine) as tx:
-        sent = tx.execute(select(outbox.c.payload).order_by(outbox.c.seq.desc()).limit(1)).scalar_one()
+        told = select(outbox.c.payload).where(outbox.c.kind == "enforcement").order_by(outbox.c.seq.desc())
+        sent = tx.execute(told.limit(1)).scalar_one()
     assert (sent["type"], sent["tier"], sent["effective"]) == ("penalty.reversed", "ban", "restrict")
 
 
