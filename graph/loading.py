@@ -57,7 +57,7 @@ DEEDS = {
     "client": ("USED", "Client"),
     "object": ("ACTED_ON", "Object"),
 }
-# channels whose objects are nodes; an order of hashtags and a fast response are told by other relationships already
+# channels whose objects are nodes; an order of hashtags is told by other relationships already
 DERIVED = ("url", "hashtag", "template", "message_template")
 
 Rows = list[list[Any]]

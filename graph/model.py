@@ -31,7 +31,7 @@ KINDS = (
 )
 PRIVATE_KINDS = ("message", "group_message")
 # channels of what an interaction holds or tells, beside its kind (ingest.objects)
-DERIVED = ("url", "hashtag", "hashtag_sequence", "template", "message_template", "fast_response")
+DERIVED = ("url", "hashtag", "hashtag_sequence", "template", "message_template")
 PRIVATE_MARK = "private-"  # begins the value of an object that stands for something in a private text
 LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
 LABEL_SOURCES = ("platform", "review", "report")

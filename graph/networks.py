@@ -31,7 +31,6 @@ VERBS = {
     "hashtag_sequence": "use the same hashtags in the same order",
     "template": "post the same text",
     "message_template": "send the same text in private",
-    "fast_response": "answer the same authors at once",
 }
 
 

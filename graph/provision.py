@@ -205,6 +205,8 @@ def _fetch(home: Path, jar: Jar, source: str) -> None:
                 raise
         except (OSError, HTTPException) as error:
             final = isinstance(error, HTTPError) and error.code in (401, 403, 404, 410)
+            if isinstance(error, HTTPError):
+                error.close()  # an error is an answer, and holds its socket
             if final or attempt == ATTEMPTS:
                 raise
             sleep(0.3 * 2**attempt)

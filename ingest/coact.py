@@ -14,7 +14,7 @@ from graph.log import EventLog
 from graph.model import SECOND
 from graph.tablefiles import check_target, made_with, write_table
 from graph.words import count, day, number, shown
-from ingest.belongings import add_belongings
+from ingest.on_request import add_on_request
 from ingest.readers import refuse_overwriting
 from ingest.stage import staged
 
@@ -54,7 +54,7 @@ def coact_files(
     """
     _check_out(out, events)
     with staged(events, format_name, _rejects(out), warn) as log:
-        add_belongings(log, config.channels)
+        add_on_request(log, config.channels)
         with connected(log, engine) as connection:
             with progress("finding co-actions", STEPS if config.test else STEPS - 2) as advance:
                 found = coact(connection, config, since, until, advance)

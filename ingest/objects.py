@@ -9,8 +9,6 @@ Everything that can be acted on together becomes an object; its id says what it 
     hashtag_sequence   hashtags:<forms>                three hashtags or more, in their order
     template           template:<id>                   a public text (ingest.templates)
     message_template   template:private-<id>           the text of a private message or in a group chat
-    fast_response      account:<author>                a comment, reply, like, share or collection within `FAST` of the
-                                                       note's own time: who is always there when this author posts
 
 Of private texts only keyed stand-ins leave this module. Each distinct text, link and hashtag is read once, not once a
 row. docs/decisions/0013 tells why these channels and no others.
@@ -23,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from graph.log import EventLog
-from graph.model import PRIVATE_KINDS, SECOND
+from graph.model import PRIVATE_KINDS
 from ingest import templates
 from ingest.texts import SEQUENCE, sequence_form, tag_form
 from ingest.urls import canonical
@@ -40,8 +38,6 @@ TARGETS = {
     "follow": "account",
     "group_message": "group",
 }
-RESPONSES = ("comment", "reply", "like", "share", "collect")  # a view is the feed's doing
-FAST = 60 * SECOND
 
 _PRIVATE = f"kind IN ({', '.join(repr(k) for k in PRIVATE_KINDS)})"
 
@@ -51,7 +47,7 @@ def derive(connection: Any, log: EventLog, source: str, key: str) -> tuple[str, 
 
     Args:
         connection: of the log.
-        log: what was ingested before: templates and notes are looked up there.
+        log: what was ingested before: templates are looked up there.
         source: SQL of a table with the columns of INTERACTIONS, private texts, links and hashtags included.
         key: the secret that private texts are keyed with.
 
@@ -95,7 +91,6 @@ def _held(connection: Any, source: str, key: str) -> pa.Table:
 def _actions(source: str) -> str:
     """SQL of the action table, over the tables that `derive` registers."""
     kinds = " ".join(f"WHEN '{kind}' THEN '{prefix}:'" for kind, prefix in TARGETS.items())
-    responses = ", ".join(f"'{kind}'" for kind in RESPONSES)
     return f"""
         WITH new AS MATERIALIZED (SELECT *, {_PRIVATE} AS private FROM {source}),
         raws AS (
@@ -106,16 +101,6 @@ def _actions(source: str) -> str:
             SELECT event_id, private, 'hashtag_sequence', to_json(hashtags)::VARCHAR FROM new
             WHERE len(hashtags) >= {SEQUENCE}
         ),
-        posted AS (
-            SELECT content_id, arg_min(account_id, ("at", event_id)) AS author, min("at") AS "at"
-            FROM (
-                SELECT content_id, account_id, "at", event_id, kind FROM new
-                UNION ALL
-                SELECT content_id, account_id, "at", event_id, kind FROM interactions
-            )
-            WHERE kind = 'note' AND content_id IN (SELECT target_id FROM new)
-            GROUP BY content_id
-        ),
         objects AS (
             SELECT event_id, kind AS channel, CASE kind {kinds} END || target_id AS object_id
             FROM new WHERE kind <> 'note'
@@ -125,10 +110,6 @@ def _actions(source: str) -> str:
             SELECT n.event_id, CASE WHEN n.private THEN 'message_template' ELSE 'template' END,
                 'template:' || t.template_id
             FROM new n JOIN _templates t USING (private, text)
-            UNION ALL
-            SELECT n.event_id, 'fast_response', 'account:' || p.author
-            FROM new n JOIN posted p ON p.content_id = n.target_id
-            WHERE n.kind IN ({responses}) AND n.account_id <> p.author AND n."at" - p."at" BETWEEN 0 AND {FAST}
         )
         SELECT DISTINCT o.event_id, i.account_id, o.channel, o.object_id, i."at", i.content_id
         FROM objects o JOIN new i USING (event_id) WHERE o.object_id IS NOT NULL

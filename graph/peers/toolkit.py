@@ -219,9 +219,11 @@ def _tokenizer() -> Callable[[str], tuple[str, ...]]:
     Raises UnavailableError where the package that cuts texts as the toolkit does is not installed.
     """
     try:
-        import regex  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import regex
     except ImportError as error:
-        raise UnavailableError("co_similar cuts texts with the Python package regex, which is not installed") from error
+        raise UnavailableError(
+            "co_similar cuts texts with the package regex (extra toolkit), which is not installed"
+        ) from error
 
     cut = regex.compile(CUT, flags=regex.WORD | regex.UNICODE | regex.V1)
 

@@ -75,10 +75,10 @@ def test_each_statement_has_the_same_columns_and_types(spark: SparkSession) -> N
         text, asked = filled(name)
         statement = for_spark(text)
         frame = there._session.sql(statement.query, args=asked)  # planned, not run
-        asked_for = here.execute(text, asked)
+        asked_for = here.sql(text, params=asked)
         if statement.makes is not None:
             frame.createOrReplaceTempView(statement.makes)
-            asked_for = here.execute(f"SELECT * FROM {statement.makes}")
+            asked_for = here.sql(f"SELECT * FROM {statement.makes}")
         wanted = asked_for.to_arrow_table().schema
         got = {f.name: f.dataType.simpleString() for f in frame.schema.fields}
         names = {"int8": "tinyint", "int32": "int", "int64": "bigint", "bool": "boolean"}

@@ -88,7 +88,6 @@ def test_every_network_is_that_of_the_written_semantics(
 
 def tokens() -> Any:
     """What a text is cut into, for the few texts of this file: words with their apostrophes, and what is between."""
-    pytest.importorskip("regex", reason="co_similar cuts texts with the package regex")
     known = {
         "": set(),
         "Buy  now": {"buy", "now"},

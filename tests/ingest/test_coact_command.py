@@ -22,7 +22,7 @@ import pytest
 
 from graph.model import DERIVED, EDGES, KINDS
 from graph.tablefiles import SUFFIXES, read_table
-from ingest.belongings import BELONGINGS
+from ingest.on_request import ON_REQUEST
 from shoal import main
 
 ROOT = Path(__file__).parents[2]
@@ -347,7 +347,7 @@ def on_every_channel(who: str, second: int, text: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("channel", "objects"),
-    [(name, {"hashtag": 3, "device": 2}.get(name, 1)) for name in (*KINDS[1:], *DERIVED, *BELONGINGS)],
+    [(name, {"hashtag": 3, "device": 2}.get(name, 1)) for name in (*KINDS[1:], *DERIVED, *ON_REQUEST)],
 )
 def test_every_channel_is_reached_from_the_native_format(tmp_path: Path, channel: str, objects: int) -> None:
     """Ann and bob meet on it within a minute; eve comes an hour later and meets nobody.
@@ -393,7 +393,6 @@ def test_devices_and_clients_are_looked_at_only_where_asked(tmp_path: Path) -> N
 SEVERAL = """
 import sys
 from unittest.mock import patch
-from ingest.belongings import BELONGINGS
 from shoal import main
 source, folder = sys.argv[1:]
 for suffix in ("parquet", "csv", "graphml", "gexf"):
