@@ -18,6 +18,7 @@ from graph.errors import InputError, NothingFoundError
 from graph.log import EventLog
 from graph.model import CLUSTERS, DAY, EVIDENCE, LEADS, NETWORKS
 from graph.permutation import Control, PermutationConfig
+from graph.rhythm import rhythm
 from graph.runs import Building, Run
 from graph.statements import sql
 
@@ -158,6 +159,7 @@ def detect(
         joint = connection.sql(sql("joint_objects"), params={"window": config.coaction.window}).to_arrow_table()
         accounts = behaviour(connection, window["since"], window["until"], joint)
         building.write("behaviour", accounts)
+        building.write("rhythm", rhythm(connection, window["since"], window["until"]))
         advance(1)
         actions = connection.execute(
             'SELECT count(*) FROM actions WHERE "at" >= $since AND "at" < $until', window

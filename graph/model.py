@@ -244,6 +244,23 @@ BEHAVIOUR = _table(
     ("template_share", _F, "share of its texts whose template at least two other accounts used too; null: no texts"),
     ("quiet_gap_hours", _F, "longest daily quiet gap, median over days; null under 20 actions or 7 active days"),
 )
+RHYTHM = _table(
+    "rhythm",
+    ["account_id"],
+    ("account_id", _S, "every account that acted in the data window, by more than being shown something (views)"),
+    ("acts", _I, "acts that all of this rests on: interactions but views (actions, where only objects are known)"),
+    ("active_days", _I, "distinct days (UTC) with one"),
+    ("answers", _I, "comments and replies to notes whose time is known, and answers to private messages"),
+    ("written", _I, "of these, public ones of at least 20 characters without white space"),
+    ("answer_seconds", _F, "median time to answer; null under 20 answers, and as all that follows"),
+    ("writing_speed", _F, "median of characters a second from note to answer; null under 20 written"),
+    ("same_profile", _I, "other accounts whose quartiles of the time to answer are the same; null under 20 answers"),
+    ("common_sequence", _I, "longest of 2, 4, 8 or 16 acts in a row that another account also did in a row; 0: none"),
+    ("restless_share", _F, "share of active days that no gap of 4 hours or more ends on"),
+    ("switch_share", _F, "share of gaps of at most 3 s between acts of another kind on another object"),
+    ("gap_variation", _F, "standard deviation / mean of the gaps between acts"),
+    ("gap_entropy", _F, "-sum p ln p over octaves of the gap, nats; null under 20 acts or 7 active days, as all these"),
+)
 MEASURES = _table(
     "measures",
     ["account_id"],
@@ -289,6 +306,7 @@ RUN_TABLES = {
         REBORN,
         EVIDENCE,
         BEHAVIOUR,
+        RHYTHM,
         MEASURES,
         SCORES,
         SUGGESTIONS,
