@@ -91,6 +91,27 @@ def find(
     return pd.concat(found).sort_values("account", ignore_index=True)
 
 
+def stability(a: np.ndarray, z: np.ndarray, members: pd.DataFrame, config: ClusterConfig, seed: int) -> pd.Series:
+    """Stability of clusters that were found by other means: how well they recur when the edges (a, z) are clustered.
+
+    Args:
+        a: one end of each edge.
+        z: its other end.
+        members: account, cluster; every account has an edge.
+        config: how clusters are looked for.
+        seed: same seed, same result.
+
+    Returns:
+        One number (0 to 1) a cluster, by cluster.
+    """
+    accounts, ends = np.unique(np.concatenate([a, z]), return_inverse=True)
+    partitions = _partitions(_matrix(ends[: len(a)], ends[len(a) :], len(accounts), None), config, seed)
+    cluster, own = np.unique(members["cluster"].to_numpy(np.int64), return_inverse=True)
+    label = np.full(len(accounts), len(cluster))  # whoever is in none of them is in a group of the rest
+    label[np.searchsorted(accounts, members["account"].to_numpy(np.int64))] = own
+    return pd.Series(_recurrence(label, partitions)[: len(cluster)], index=cluster)
+
+
 def _matrix(a: np.ndarray, z: np.ndarray, n: int, weight: np.ndarray | None) -> csr_array:
     """Symmetric adjacency, nodes 0 to n - 1; weights in units of their mean."""
     each = np.ones(len(a)) if weight is None else np.asarray(weight, dtype=float)

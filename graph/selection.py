@@ -4,7 +4,8 @@ Edges over all pairs are candidates. The clusters they form are the unit that is
 edges, and kept if it rejects chance at `alpha`. Inside a kept cluster, its pairs are a family of their own: they are
 tested again at the same rate among themselves, times the share of clusters that were kept (Benjamini & Bogomolov,
 "Selective inference on multiple families of hypotheses", JRSS B 2014). Two accounts that met on four rare targets are
-nothing among twenty million pairs, and plain within a squad of twenty.
+nothing among twenty million pairs, and plain within a squad of twenty. Squads without a single such pair are looked for
+among what is left (graph.faint).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from graph import communities, joining, significance
+from graph import communities, faint, joining, significance
 from graph.coaction import CoactionConfig
 
 ROUNDS = 2  # of joining: who joins shows more of what the cluster did, and that shows more who join
@@ -67,15 +68,38 @@ def select(
     kept = chance.index[chance <= alpha]
     members = members[members["cluster"].isin(kept)]
     edges_inside = edges_inside[edges_inside["cluster"].isin(kept)]
-    stability = members.drop_duplicates("cluster").set_index("cluster")["stability"]
-    for _ in range(ROUNDS):
-        more = joining.joiners(connection, edges_inside, members, tested.rates, coacted, fdr)
-        members = pd.concat([members, more.assign(stability=more["cluster"].map(stability))])
-        own = _borne_out(inside(pairs, members), members, len(kept) / max(len(chance), 1))
-        q = np.fmin(pairs["q_value"], own.reindex(pairs.index))
-        edges_inside = inside(pairs[q <= fdr], members)
+
+    def grown(members: pd.DataFrame, edges_inside: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.Series]:
+        """Who is in the clusters once all have joined, and the q-value of each pair."""
+        stability = members.drop_duplicates("cluster").set_index("cluster")["stability"]
+        for _ in range(ROUNDS):
+            more = joining.joiners(connection, edges_inside, members, tested.rates, coacted, fdr)
+            members = pd.concat([members, more.assign(stability=more["cluster"].map(stability))])
+            own = _borne_out(inside(pairs, members), members, share)
+            q = pd.Series(np.fmin(pairs["q_value"], own.reindex(pairs.index)), index=pairs.index)
+            edges_inside = inside(pairs[q <= fdr], members)
+        return members, q
+
+    members, q = grown(members, edges_inside, len(kept) / max(len(chance), 1))
+    left = pairs[~pairs["kin"] & ~pairs["a"].isin(members["account"]) & ~pairs["z"].isin(members["account"])]
+    more, faint_chance = faint.find(left, _accounts(connection), pairs_tested["strangers"], alpha)
+    if len(more):
+        chance = faint_chance.combine_first(chance)
+        edges_inside = pd.concat([inside(pairs[q <= fdr], members), inside(left[left["p_value"] <= faint.MOST], more)])
+        more = more.assign(stability=more["cluster"].map(_stability(left, more, clustered, seed)))
+        kept_now = len(kept.union(faint_chance.index))
+        members, q = grown(pd.concat([members, more]), edges_inside, kept_now / len(chance))
     members = members.sort_values("account", ignore_index=True)
     return Selected(pairs.assign(q_value=q)[q <= fdr].reset_index(drop=True), members, chance)
+
+
+def _accounts(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.execute("SELECT count(*) FROM account_ids").fetchall()[0][0])
+
+
+def _stability(left: pd.DataFrame, more: pd.DataFrame, clustered: communities.ClusterConfig, seed: int) -> pd.Series:
+    close = inside(left[left["p_value"] <= faint.MOST], more)
+    return communities.stability(close["a"].to_numpy(), close["z"].to_numpy(), more, clustered, seed)
 
 
 def inside(pairs: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:

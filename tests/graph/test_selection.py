@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from graph import coaction, communities, selection, significance
+from graph import coaction, communities, faint, selection, significance
 from graph.model import ACCOUNTS, DAY, SECOND
 
 CONFIG = coaction.CoactionConfig()
@@ -116,3 +116,18 @@ def test_no_actions_at_all() -> None:
     kept, *_ = select(world(1, share=0.0, size=0).slice(0, 0))
     assert (len(kept.pairs), len(kept.members), len(kept.chance)) == (0, 0, 0)
     assert isinstance(kept.pairs, pd.DataFrame)
+
+
+def test_a_squad_without_a_telling_pair_is_found_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members take part in half of twelve targets: nothing pair by pair, and no chance as a group."""
+    actions = world(33, share=0.45, targets=12)
+    kept, _, names = select(actions)
+    members = set(names[kept.members["account"]])
+    assert len(members) >= 8
+    assert {m for m in members if m.startswith("a")} == set()
+    assert len(kept.pairs) >= len(members) - 1
+    assert kept.members["cluster"].isin(kept.chance.index).all()
+    assert kept.members["stability"].between(0.01, 1).all()
+    monkeypatch.setattr(faint, "MOST", 0.0)  # what pairs alone show
+    alone, _, _ = select(actions)
+    assert alone.members.empty
