@@ -23,6 +23,7 @@ MOUNTED = {
     "audit": "api",
     "cluster": "graph",
     "coact": "ingest",
+    "compact": "graph",
     "detect": "graph",
     "explain": "graph",
     "ingest": "ingest",
@@ -37,6 +38,7 @@ MOUNTED = {
     "serve": "api",
     "simulate": "ingest",
     "train": "gnn",
+    "verify": "graph",
     "windows": "ingest",
     "worker": "api",
 }

@@ -87,6 +87,7 @@ class Workspace:
             raise ConflictError(f"{self.root}: another shoal (process {who}) is writing here; wait for it") from error
         try:
             owner.write_text(f"{os.getpid()}\n")
+            self.log.clear()  # what a crash left, or a reader held
             yield
         finally:
             lock.release()
