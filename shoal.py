@@ -39,6 +39,7 @@ MOUNTED = {
     "simulate": "ingest",
     "train": "gnn",
     "verify": "graph",
+    "watch": "ingest",
     "windows": "ingest",
     "worker": "api",
 }

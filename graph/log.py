@@ -132,7 +132,8 @@ class EventLog:
     def source(self, table: str, segments: Sequence[Segment] | None = None, last: int | None = None) -> str:
         """SQL of a table's rows (of these segments, of batches up to `last`) as appended, for what `connect` returns.
 
-        Beside the table's columns: `batch`, the number of the batch a row came with, and `place`, its place in the file.
+        Beside the table's columns: `batch`, the number of the batch that a row came with; `place`, its place in the
+        file.
         """
         columns = ", ".join(f'"{c}"' for c in LOG_TABLES[table].columns)  # quoted: AT is a keyword
         last = len(self.batches()) if last is None else last

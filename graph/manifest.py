@@ -129,7 +129,7 @@ def _of_folders(folder: Path) -> Manifest:
         try:
             info = json.loads((path / "batch.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise IntegrityError(f"{folder.parent / NAME}: is missing, and {path.name} says nothing by itself") from error
+            raise IntegrityError(f"{folder.parent / NAME}: is missing; {path.name} says nothing by itself") from error
         sequence = int(path.name[:6])
         batches.append(Batch(sequence, path.name[7:], info))
         segments.append(Segment(path.name, sequence, sequence, info["files"]))
