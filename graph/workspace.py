@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from graph.errors import ConflictError
 from graph.files import write_bytes
+from graph.forgotten import Gate
 from graph.log import EventLog
 from graph.runs import RunStore
 
@@ -62,6 +63,12 @@ class Workspace:
     def decisions(self) -> Path:
         """The decision store, when it is SQLite."""
         return self.root / "decisions.db"
+
+    @property
+    def gate(self) -> Gate:
+        """What keeps out of the log what was forgotten."""
+        forgotten = self.log.manifest().forgotten
+        return Gate(forgotten, self.secret("forgotten") if forgotten.accounts else "")
 
     def secret(self, name: str) -> str:
         """A secret of this folder, generated on first use, readable by the owner alone."""
