@@ -114,7 +114,26 @@ def forget_in_log(workspace: Workspace, wish: Wish) -> int:
     if not (log.root / manifests.NAME).exists():
         log.root.mkdir(parents=True, exist_ok=True)
         manifests.write(log.root, manifest)
-    old, new, number = [], [], manifest.folders
+    old, new = _rewritten(workspace, wish)
+    hashes = {tombstone(workspace.secret("forgotten"), name) for name in wish.accounts}
+    was = manifest.forgotten
+    before = max((t for t in (was.before, wish.before) if t is not None), default=None)
+    closed = Forgotten(was.times, before, tuple(sorted({*was.accounts, *hashes})))
+    if new or closed != was:
+        changed = replace(manifest.instead(old, new), folders=manifest.folders + len(new))
+        manifests.write(log.root, replace(changed, forgotten=replace(closed, times=was.times + 1)))
+    if not log.clear(PATIENCE_S):
+        raise ConflictError(
+            f"{log.root}: another process reads the files from before; when it has ended, `shoal forget` again finishes"
+        )
+    return len(new)
+
+
+def _rewritten(workspace: Workspace, wish: Wish) -> tuple[list[Segment], list[Segment]]:
+    """Write the folders anew that hold something of it; returns the old ones and the new ones."""
+    log, manifest = workspace.log, workspace.log.manifest()
+    old: list[Segment] = []
+    new: list[Segment] = []
     with log.connect() as connection:
         scratch = str(workspace.root / ".spill").replace("'", "''")
         connection.execute(f"SET temp_directory = '{scratch}'")
@@ -122,21 +141,10 @@ def forget_in_log(workspace: Workspace, wish: Wish) -> int:
         for segment in manifest.segments:
             touched = [t for t in segment.files if _is_touched(connection, log, segment, t, wish)]
             if touched:
-                number += 1
                 old.append(segment)
+                number = manifest.folders + len(old)
                 new.append(_rewrite(connection, log, segment, touched, wish, number))
-    hashes = {tombstone(workspace.secret("forgotten"), name) for name in wish.accounts}
-    was = manifest.forgotten
-    before = max((t for t in (was.before, wish.before) if t is not None), default=None)
-    closed = Forgotten(was.times, before, tuple(sorted({*was.accounts, *hashes})))
-    if new or closed != was:
-        changed = replace(manifest.instead(old, new), folders=number)
-        manifests.write(log.root, replace(changed, forgotten=replace(closed, times=was.times + 1)))
-    if not log.clear(PATIENCE_S):
-        raise ConflictError(
-            f"{log.root}: another process reads the files from before; when it has ended, `shoal forget` again finishes"
-        )
-    return len(new)
+    return old, new
 
 
 def accounts_left(log: EventLog, names: Sequence[str]) -> set[str]:
