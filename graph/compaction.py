@@ -68,19 +68,27 @@ def whole(segments: Sequence[Segment]) -> list[list[Segment]]:
 
 
 def due(segments: Sequence[Segment]) -> list[Segment]:
-    """The newest segments that are worth putting together, if there are ENOUGH; else none.
+    """The newest segments that are worth putting together; none if they are few.
 
-    An older one joins if all newer ones together have its size, so a row is written again only about as often as
-    the log doubles.
+    ENOUGH batches are put together, ENOUGH of such folders again, and so on: so a log of n batches has few folders, and
+    a row is written again only once a level, of which there are log n.
     """
-    group: list[Segment] = []
-    rows = 0
-    for segment in reversed(segments):
-        if (group and segment.rows > rows) or rows + segment.rows > MOST_ROWS:
-            break
-        group.insert(0, segment)
-        rows += segment.rows
-    return group if len(group) >= ENOUGH else []
+    found: list[Segment] = []
+    level = ENOUGH
+    while level <= ENOUGH * len(segments):
+        group: list[Segment] = []
+        for segment in reversed(segments):
+            if _batches(segment) >= level or sum(s.rows for s in group) + segment.rows > MOST_ROWS:
+                break
+            group.insert(0, segment)
+        if sum(map(_batches, group)) >= level:
+            found = group
+        level *= ENOUGH
+    return found
+
+
+def _batches(segment: Segment) -> int:
+    return segment.last - segment.first + 1
 
 
 def _merge(log: EventLog, group: Sequence[Segment]) -> None:

@@ -162,7 +162,7 @@ def accounts_left(log: EventLog, names: Sequence[str]) -> set[str]:
 def _named(log: EventLog, where: str = "true") -> str:
     """SQL of all accounts that interactions, actions, labels and bans name."""
     return " UNION ".join(
-        f"SELECT {name} FROM ({log.source(table)}) WHERE {where} AND {name} IS NOT NULL"
+        f"SELECT {name} AS name FROM ({log.source(table)}) WHERE {where} AND {name} IS NOT NULL"
         for table in ("interactions", "actions", "labels", "bans")
         for name in names_of_accounts(table)
     )
