@@ -42,7 +42,7 @@ class _Told:
     def add(self, lines: int, done: Ingested) -> None:
         self.lines += lines
         self.appended += done.appended
-        self.repeated += done.repeated
+        self.repeated += lines if done.known else done.repeated
         self.rejected += done.rejected
         self.batches += 1
 
