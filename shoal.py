@@ -221,13 +221,11 @@ def _say_what_goes(workspace: Workspace, wish: Wish) -> Wish:
     from graph.forget_runs import affected
     from graph.forgetting import count
 
-    rows = ", ".join(f"{n:,} of {table}" for table, n in count(workspace.log, wish).items())
-    click.echo(f"event log: {rows or 'no'} rows")
+    rows = ", ".join(f"{n:,} rows of {table}" for table, n in count(workspace.log, wish).items())
+    click.echo(f"event log: {rows or 'no rows'}")
     gone, changed, models = affected(workspace.runs, wish)
-    for title, found in (("go whole", gone), ("lose rows", changed), ("with a model that saw it", models)):
-        click.echo(
-            f"runs that {title}: {', '.join(run.run_id for run in found) or 'none'}".replace("that with", "with")
-        )
+    for title, found in (("that go whole", gone), ("that lose rows", changed), ("whose model saw it", models)):
+        click.echo(f"runs {title}: {', '.join(run.run_id for run in found) or 'none'}")
     if any(run.run_id == workspace.runs.current_id() for run in gone):
         click.echo("the current run is among those that go whole; `shoal detect` or `shoal run` makes a new one")
     if models:
