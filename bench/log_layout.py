@@ -90,7 +90,7 @@ def main() -> None:
             print(f"| {question} | " + " | ".join(told) + " |")
         sizes = [sum(f.stat().st_size for f in folder.glob(p)) for p in ("batches/*", "days/*", "sorted.parquet")]
         print("| MB on disk | " + " | ".join(f"{size / 1e6:.0f}" for size in sizes) + " |")
-        _compaction(folder / "log", int(sys.argv[2]) if len(sys.argv) > 2 else 2_000)
+        _compaction(folder / "log", int(sys.argv[2]) if len(sys.argv) > 2 else 500)
         print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     finally:
         shutil.rmtree(folder)
