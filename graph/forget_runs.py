@@ -67,19 +67,31 @@ def forget_in_runs(workspace: Workspace, wish: Wish) -> None:
 
 
 def forget_rejects(workspace: Workspace, wish: Wish) -> int:
-    """Take refused rows about the accounts, and reject files from before the time, away; returns how many files."""
+    """Take refused rows about the accounts, and files of them from before the time, away; returns how many files.
+
+    That is `rejects/`, and what a stream could not use (`incoming/refused-*`).
+    """
     touched = 0
-    for file in sorted(workspace.rejects.glob("*.jsonl")) if workspace.rejects.is_dir() else []:
+    for file in [*sorted(workspace.rejects.glob("*.jsonl")), *sorted((workspace.root / "incoming").glob("refused-*"))]:
         if wish.before is not None and file.stat().st_mtime * 1_000_000 < wish.before:
             file.unlink()
             touched += 1
             continue
         lines = file.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not _names(json.loads(line)["record"], wish.accounts)]
+        kept = [line for line in lines if not _names(_record(line), wish.accounts)]
         if len(kept) < len(lines):
             write_bytes(file, b"".join(kept), mode=0o600)
             touched += 1
     return touched
+
+
+def _record(line: bytes) -> Any:
+    """The refused record of a line: as a reject file wraps it, as it was sent, or as text where it is no JSON."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line.decode(errors="replace")
+    return said.get("record", said) if isinstance(said, dict) else line.decode(errors="replace")
 
 
 def _names(record: Any, accounts: tuple[str, ...]) -> bool:

@@ -184,6 +184,6 @@ COMMANDS = {
     "coact": coact,
     "ingest": ingest,
     "simulate": simulate,
-    "watch": follow_cli.watch,
+    "watch": follow_cli.watch_command(FORMATS),
     "windows": windows,
 }

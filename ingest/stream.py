@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from graph.compaction import compact_if_due
 from graph.errors import ConflictError, InputError
+from graph.files import sha256_of
 from graph.stopping import Stop
 from graph.workspace import Workspace
 from ingest.load import Ingested, ingest
@@ -156,13 +157,15 @@ class Stream:
                     self.say(f"waiting: {error}")
                 waiting = True
                 self.stop.wait(RETRY_S)
-        self.file.unlink()
+        self.file.unlink(missing_ok=True)
 
     def _ingest(self, file: Path, lines: int) -> None:
         try:
             self.told.add(lines, ingest(self.workspace, file, self.format_name))
         except InputError as error:
             self.told.refused += 1
-            self.say(f"refused: {error}")
+            kept = file.with_name(f"refused-{sha256_of(file)[:12]}.jsonl")
+            file.replace(kept)  # whoever sent it may not be able to send it again
+            self.say(f"refused: {error}; kept in {kept}")
         else:
             self.say(str(self.told))

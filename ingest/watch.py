@@ -47,6 +47,7 @@ class Watch:
     complain: Callable[[str], None]
     refused: int = 0
     _before: dict[str, Look] = field(default_factory=dict)
+    _bad: dict[str, Look] = field(default_factory=dict)  # not kept: another call may name another format
 
     def __post_init__(self) -> None:
         """Read what was done before. Raises InputError if there is no such folder."""
@@ -78,16 +79,21 @@ class Watch:
                 continue
             name, now = str(path.resolve()), (status.st_size, status.st_mtime_ns)
             seen[name] = now
-            if stop.asked or waiting or self._done.get(name) == list(now) or self._before.get(name) != now:
+            if stop.asked or waiting or self._before.get(name) != now:
+                continue
+            if self._done.get(name) == list(now) or self._bad.get(name) == now:
                 continue
             if not status.st_size or _is_open(path):
                 continue
             try:
                 with self.workspace.writing():
-                    self._take(path)
+                    taken = self._take(path)
                     compact_if_due(self.workspace.log)
             except ConflictError:  # another process writes there: the next look tries again
                 waiting = True
+                continue
+            if not taken:
+                self._bad[name] = now
                 continue
             self._done[name] = list(now)
             write_json(self._memory, self._done)
@@ -103,12 +109,14 @@ class Watch:
             and any(suffix.lower() in SUFFIXES for suffix in path.suffixes)
         ]
 
-    def _take(self, path: Path) -> None:
+    def _take(self, path: Path) -> bool:
         try:
             self.say(str(ingest(self.workspace, path, self.format_name)))
         except InputError as error:
             self.refused += 1
             self.complain(f"refused: {error}")
+            return False
+        return True
 
 
 def _is_open(path: Path) -> bool:

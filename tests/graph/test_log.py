@@ -18,7 +18,7 @@ from graph.basis import LogAsOf
 from graph.compaction import compact, compact_if_due, due, whole
 from graph.errors import ConflictError, IntegrityError
 from graph.files import digest_of
-from graph.forget_runs import affected, forget_in_runs
+from graph.forget_runs import affected, forget_in_runs, forget_rejects
 from graph.forget_view import forget_in_view
 from graph.forgetting import Wish, begin, count, finish, forget_in_log, left, wish_for
 from graph.forgotten import PSEUDONYM, pseudonym, tombstone
@@ -280,6 +280,22 @@ def test_runs_lose_rows_and_names_and_still_verify(place: Workspace) -> None:
     assert set(after.table("measures")["component"].to_pylist()) == {wish.names["a0"]}
     assert "a15" not in page.read_text()
     assert verify(place.log, place.runs).damaged == []
+
+
+def test_refused_rows_go_as_well(place: Workspace) -> None:
+    rejects, sent = place.rejects / "x.jsonl", place.root / "incoming" / "refused-1.jsonl"
+    for file, lines in (
+        (rejects, ['{"record": {"account_id": "a2"}}', '{"record": "broken a2 line"}', '{"record": {"text": "a2 a"}}']),
+        (sent, ['{"account_id": "a2"}', "a2 and no JSON", "[1]", '{"account_id": "a3"}']),
+    ):
+        file.parent.mkdir()
+        file.write_text("".join(line + "\n" for line in lines))
+    assert forget_rejects(place, wish_for(["a2"], None)) == 2
+    assert rejects.read_text() == '{"record": {"text": "a2 a"}}\n'
+    assert sent.read_text() == '[1]\n{"account_id": "a3"}\n'
+    assert forget_rejects(place, wish_for([], 2**60)) == 2
+    assert not rejects.exists()
+    assert not sent.exists()
 
 
 def test_a_network_goes_with_its_last_member(place: Workspace) -> None:

@@ -105,6 +105,9 @@ def test_a_batch_without_a_good_row_does_not_end_the_stream(
         Stream(place, "native", said.append, stop).run(source)
     assert events(place) == ["e1"]
     assert said[0].startswith("refused: ")
+    kept = list((place.root / "incoming").glob("refused-*.jsonl"))
+    assert said[0].endswith(f"kept in {kept[0]}")
+    assert [file.read_text() for file in kept] == ["no event\n"]
 
 
 def test_a_stream_takes_up_what_a_killed_one_left(place: Workspace, stop: Stop) -> None:
@@ -224,6 +227,7 @@ def test_a_watch_goes_on_where_it_was_and_knows_files_also_without_its_memory(
     (folder / "1.jsonl").write_text(event(1))
     watch(place, folder)[0].run(stop, 0.0, once=True)
     (folder / "2.jsonl").write_text(event(2))
+    Watch(place, folder, "actions", print, print).run(stop, 0.0, once=True)  # by mistake: nothing of it stays
     second, said = watch(place, folder)
     second.run(stop, 0.0, once=True)
     assert [line.split(":")[0] for line in said] == [str(folder / "2.jsonl")]
