@@ -260,9 +260,6 @@ def _forget(workspace: Workspace, wish: Wish) -> None:
     with progress("forgetting in runs"):
         forget_in_runs(workspace, wish)
         forget_rejects(workspace, wish)
-    if settings().neo4j_uri is not None or (workspace.neo4j / "data").is_dir():
-        with connect(workspace, settings()) as store:
-            forget_in_view(store, workspace, wish)
     with _decisions(workspace) as engine:
         staying: dict[str, list[str]] = {}
         if engine is not None and wish.accounts:
@@ -270,6 +267,9 @@ def _forget(workspace: Workspace, wish: Wish) -> None:
             staying = forget_decisions(engine, wish.names, wish.key, feed=feed, actor=actor(), models=wish.models)
         if engine is not None and wish.before is not None:
             record_retention(engine, wish.before, actor())
+    if settings().neo4j_uri is not None or (workspace.neo4j / "data").is_dir():
+        with connect(workspace, settings()) as store:
+            forget_in_view(store, workspace, wish)
     finish(workspace)
     for name, why in staying.items():
         click.echo(f"forgotten, but decisions keep the name of {name}: {'; '.join(why)}")

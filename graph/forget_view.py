@@ -37,5 +37,5 @@ def forget_in_view(store: GraphStore, workspace: Workspace, wish: Wish) -> None:
                     transaction.commit()
                 advance(1)
     run = workspace.runs.current_or_none()
-    if run is not None and store.shown_run() is not None:
+    if run is not None:
         store.show_run(run)

@@ -317,8 +317,8 @@ def test_neo4j_is_what_loading_anew_would_make_of_it(store: GraphStore, place: W
     follow = {"kind": "follow", "target_id": "stranger"}
     append(place.log, interactions=[{**interaction("f", "a2", T0), **follow}])
     store.load(place.log)
-    store.driver.execute_query("UNWIND range(0, 19) AS i MERGE (:Account {accountId: 'a' + i})")
-    append(place.log, accounts=[{"account_id": f"a{i}"} for i in range(20)])
+    late = [interaction(f"late{i}", f"a{i}", T0 + 9 * 10**8) for i in range(20)]
+    append(place.log, interactions=late, accounts=[{"account_id": f"a{i}"} for i in range(20)])
     store.load(place.log)
     run = make_run(place.root, 20, "run")
     place.runs.make_current(run)
