@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from graph.cli import detect_config, detect_options
+from graph.cli import Moment, detect_config, detect_options
 from graph.console import dir_option, progress
 from ingest.cli import FORMATS
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from graph.detect import DetectConfig
+    from graph.forgetting import Wish
     from graph.runs import Run
     from graph.workspace import Workspace
 
@@ -23,6 +28,7 @@ MOUNTED = {
     "audit": "api",
     "cluster": "graph",
     "coact": "ingest",
+    "compact": "graph",
     "detect": "graph",
     "explain": "graph",
     "ingest": "ingest",
@@ -37,6 +43,8 @@ MOUNTED = {
     "serve": "api",
     "simulate": "ingest",
     "train": "gnn",
+    "verify": "graph",
+    "watch": "ingest",
     "windows": "ingest",
     "worker": "api",
 }
@@ -171,6 +179,114 @@ def status(folder: Path | None) -> None:
     from graph.workspace import Workspace
 
     _status(Workspace(folder or settings().dir))
+
+
+@cli.command()
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="Erase this account; may be given many times.")
+@click.option("--before", type=Moment(), help="Erase events from before this date or time.")
+@click.option("--yes", is_flag=True, help="Do it. Without, only say what would go and what must stay.")
+@dir_option
+def forget(accounts: tuple[str, ...], before: int | None, folder: Path | None, *, yes: bool) -> None:
+    """Erase accounts or old events: from event log, runs and Neo4j, and accounts' names from decisions.
+
+    A call that was killed is finished by the next one, whatever it is given.
+    """
+    from graph.forgetting import begin, left, wish_for
+    from graph.settings import settings
+    from graph.workspace import Workspace
+
+    workspace = Workspace(folder or settings().dir)
+    with workspace.writing():
+        unfinished = left(workspace)
+        if unfinished is not None:
+            click.echo("finishing what an earlier call began", err=True)
+            _forget(workspace, unfinished)
+        if not accounts and before is None:
+            if unfinished is None:
+                raise click.UsageError("say what: --account ID or --before DATE")
+            return
+        wish = _say_what_goes(workspace, wish_for(accounts, before))
+        if not yes:
+            click.echo("Nothing is removed yet: --yes does it. It cannot be taken back.")
+            return
+        _forget(workspace, begin(workspace, wish))
+
+
+def _say_what_goes(workspace: Workspace, wish: Wish) -> Wish:
+    """Tell what would be removed, what stays and why; returns the wish with the models that saw the accounts."""
+    from dataclasses import replace
+
+    from api.forgetting import held
+    from api.store import reading
+    from graph.forget_runs import affected
+    from graph.forgetting import count
+
+    rows = ", ".join(f"{n:,} rows of {table}" for table, n in count(workspace.log, wish).items())
+    click.echo(f"event log: {rows or 'no rows'}")
+    gone, changed, models = affected(workspace.runs, wish)
+    for title, found in (("that go whole", gone), ("that lose rows", changed), ("whose model saw it", models)):
+        click.echo(f"runs {title}: {', '.join(run.run_id for run in found) or 'none'}")
+    if any(run.run_id == workspace.runs.current_id() for run in gone):
+        click.echo("the current run is among those that go whole; `shoal detect` or `shoal run` makes a new one")
+    if models:
+        click.echo("a model does not forget by itself: train a new one (`shoal run`, `shoal train`)")
+    with _decisions(workspace) as engine:
+        if engine is not None and wish.accounts:
+            from api.clock import now
+
+            with reading(engine) as tx:
+                for name in wish.accounts:
+                    why = "; ".join(held(tx, name, now()))
+                    click.echo(
+                        f"decisions keep the name of {name} for now: {why}; forget it again when that has ended"
+                        if why
+                        else f"decisions about {name} stay, under a pseudonym"
+                    )
+    return replace(wish, models=tuple(run.run_id for run in models))
+
+
+def _forget(workspace: Workspace, wish: Wish) -> None:
+    """Forget in one store after the other; killed anywhere, the next call does it again from the start."""
+    from api.cli import actor
+    from api.forgetting import forget_decisions, record_retention
+    from graph.forget_runs import forget_in_runs, forget_rejects
+    from graph.forget_view import forget_in_view
+    from graph.forgetting import finish, forget_in_log
+    from graph.settings import settings
+    from graph.store import connect
+
+    with progress("forgetting in the event log"):
+        forget_in_log(workspace, wish)
+    with progress("forgetting in runs"):
+        forget_in_runs(workspace, wish)
+        forget_rejects(workspace, wish)
+    with _decisions(workspace) as engine:
+        staying: dict[str, list[str]] = {}
+        if engine is not None and wish.accounts:
+            feed = workspace.root / "feed.jsonl"
+            staying = forget_decisions(engine, wish.names, wish.key, feed=feed, actor=actor(), models=wish.models)
+        if engine is not None and wish.before is not None:
+            record_retention(engine, wish.before, actor())
+    if settings().neo4j_uri is not None or (workspace.neo4j / "data").is_dir():
+        with connect(workspace, settings()) as store:
+            forget_in_view(store, workspace, wish)
+    finish(workspace)
+    for name, why in staying.items():
+        click.echo(f"forgotten, but decisions keep the name of {name}: {'; '.join(why)}")
+    click.echo("forgotten")
+
+
+@contextmanager
+def _decisions(workspace: Workspace) -> Iterator[Engine | None]:
+    """The decision store, if there is one."""
+    from api.store import configured
+    from graph.settings import settings
+
+    if settings().database_url is None and not workspace.decisions.exists():
+        yield None
+        return
+    with configured(workspace.root) as engine:
+        yield engine
 
 
 def _default_config() -> DetectConfig:

@@ -234,7 +234,7 @@ class FeedPage(BaseModel):
 
 
 class AuditRow(BaseModel):
-    """One row of the audit log."""
+    """One row of the audit log. `nonce` is part of what is hashed; null where a name in the row was forgotten since."""
 
     seq: int
     at: int
@@ -242,6 +242,7 @@ class AuditRow(BaseModel):
     event: str
     subject: str
     detail: dict[str, Any]
+    nonce: str | None = None
     previous: str
     hash: str
 

@@ -1,14 +1,20 @@
 """The audit log: who did what, when, to what and why, as a hash chain.
 
 Each row's hash is SHA-256 over the RFC 8785 canonical JSON of its content, which includes the hash
-of the row before. The database refuses updates and deletes; `verify_chain` finds what was changed behind
-its back: an edited, removed, inserted or reordered row, and a shortened end.
+of the row before and a random number (`nonce`; null, and then not in the content, in rows from before there were
+any). The database refuses updates and deletes; `verify_chain` finds what was changed behind its back: an edited,
+removed, inserted or reordered row, and a shortened end.
+
+One change is lawful: `api.forgetting` puts a pseudonym in place of an account's name. The row keeps its hash, which the
+next row builds on, and loses its nonce, so nobody can test names against that hash. What the row says now is hashed in
+the detail of a later row, `account.forgotten`, which is part of the chain as any other.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +26,7 @@ from api.tables import audit, audit_head
 from graph.errors import IntegrityError
 
 GENESIS = "0" * 64
+FORGOTTEN = "account.forgotten"
 _PAGE = 5_000
 
 
@@ -38,6 +45,12 @@ def canonical_sha256(value: Any) -> str:
     return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
 
 
+def content_sha256(row: Mapping[str, Any]) -> str:
+    """The hash of what a row says: all columns but the hash, and the nonce only where it has one."""
+    said = {name: row[name] for name in row if name != "hash" and not (name == "nonce" and row[name] is None)}
+    return canonical_sha256(said)
+
+
 def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
     """Add entries to the chain's end, in the caller's write transaction."""
     if not entries:
@@ -54,9 +67,10 @@ def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
             "event": entry.event,
             "subject": entry.subject,
             "detail": entry.detail,
+            "nonce": secrets.token_hex(16),
             "previous": previous,
         }
-        previous = canonical_sha256(row)
+        previous = content_sha256(row)
         rows.append({**row, "hash": previous})
     tx.execute(insert(audit), rows)
     if head is None:
@@ -73,15 +87,18 @@ def verify_chain(engine: Engine) -> int:
     with reading(engine) as tx:
         head = tx.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
         end, previous = 0, GENESIS
+        vouched: dict[int, str] = {}  # what a row says since a name in it was forgotten; the newest counts
+        said = select(audit.c.seq, audit.c.detail).where(audit.c.event == FORGOTTEN).order_by(audit.c.seq)
+        for seq, detail in tx.execute(said):
+            vouched |= {int(n): sha256 for n, sha256 in detail.get("rows", {}).items() if int(n) < seq}
         while True:
             page = (
                 tx.execute(select(audit).where(audit.c.seq > end).order_by(audit.c.seq).limit(_PAGE)).mappings().all()
             )
             for row in page:
-                content = {name: row[name] for name in row if name != "hash"}
                 if row["seq"] != end + 1:
                     raise IntegrityError(f"audit row {end + 1} is missing: after {end} comes {row['seq']}")
-                if row["previous"] != previous or canonical_sha256(content) != row["hash"]:
+                if row["previous"] != previous or content_sha256(dict(row)) != vouched.get(row["seq"], row["hash"]):
                     raise IntegrityError(f"audit row {row['seq']} is not what was written: its hash does not follow")
                 end, previous = row["seq"], row["hash"]
             if len(page) < _PAGE:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graph.workspace import Workspace
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who is at the keyboard, for the audit log."""
     import getpass
 
@@ -64,7 +64,7 @@ def publish(run_id: str, path: Path | None, folder: Path | None) -> None:
     place = _workspace(folder)
     run, policy = place.runs.get(run_id), _policy(path)
     with _store(folder) as engine, progress(f"Publishing {run.run_id}"):
-        report = do(run, place.log, engine, policy=policy, actor=_actor())
+        report = do(run, place.log, engine, policy=policy, actor=actor())
     if not report.new and not report.verdicts_written:
         click.echo(f"Run {report.run_id} is published under policy {report.policy_version} already; nothing changed.")
         return
@@ -138,7 +138,7 @@ def key_create(name: str, scopes: tuple[str, ...], folder: Path | None) -> None:
     from api import auth
 
     with _store(folder) as engine:
-        click.echo(auth.create(engine, name, scopes, actor=_actor()))
+        click.echo(auth.create(engine, name, scopes, actor=actor()))
 
 
 @key.command("list")
@@ -163,7 +163,7 @@ def key_revoke(key_id: str, folder: Path | None) -> None:
     from api import auth
 
     with _store(folder) as engine:
-        auth.revoke(engine, key_id, actor=_actor())
+        auth.revoke(engine, key_id, actor=actor())
     click.echo(f"Key {key_id} is revoked.")
 
 

@@ -18,6 +18,7 @@ from api.reviews import with_reviews
 from api.rules import Policy
 from api.store import reading, writing
 from api.tables import accounts, evidence, members, networks, policies, publications, review_queue, reviews, verdicts
+from graph.forgotten import PSEUDONYM
 from graph.log import EventLog
 from graph.runs import Run
 
@@ -58,11 +59,14 @@ def publish(
 
 
 def _named(tx: Connection) -> list[str]:
-    """Accounts whose facts are wanted whatever the run says: the reviewed, and those with a verdict to renew."""
+    """Accounts whose facts are wanted whatever the run says: the reviewed, and those with a verdict to renew.
+
+    Not those that were forgotten: there are no facts of a pseudonym.
+    """
     judged = select(verdicts.c.subject_id).join(accounts, accounts.c.verdict_id == verdicts.c.verdict_id)
     found = set(tx.execute(select(reviews.c.account_id).distinct()).scalars())
     found.update(tx.execute(judged.where(verdicts.c.tier != "none")).scalars())
-    return sorted(found)
+    return sorted(name for name in found if not PSEUDONYM.fullmatch(name))
 
 
 def _publish(tx: Connection, material: Material, policy: Policy, actor: str, at: int) -> PublishReport:

@@ -247,6 +247,7 @@ audit = Table(
     Column("event", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("detail", JSON, nullable=False),
+    Column("nonce", Text),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )

@@ -23,7 +23,6 @@ from api.store import reading, writing
 from api.tables import targets
 from graph.errors import ConflictError, IntegrityError
 from graph.files import digest_of, write_table
-from graph.log import EventLog
 from graph.model import BANS, LABELS_TABLE, Table
 from graph.workspace import Workspace
 
@@ -153,15 +152,18 @@ def _deliver(engine: Engine, folder: Workspace, kind: str, table: Table, more: d
     if not rows:
         return 0
     with folder.writing():
-        _append(folder.log, table, [{**row["payload"], **more} for row in rows])
+        _append(folder, table, [{**row["payload"], **more} for row in rows])
     with writing(engine) as tx:
         outbox.delivered(tx, [row["seq"] for row in rows], clock())
     return len(rows)
 
 
-def _append(log: EventLog, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Append the rows the log does not have yet, as one batch."""
-    key = table.key[0]
+def _append(folder: Workspace, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Append the rows the log does not have yet, as one batch; none about an account that was forgotten."""
+    log, gate, key = folder.log, folder.gate, table.key[0]
+    rows = [row for row in rows if gate.lets_in(row["account_id"])]
+    if not rows:
+        return
     connection = log.connect()
     try:
         connection.register("wanted", pa.table({key: [row[key] for row in rows]}))

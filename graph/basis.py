@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graph.errors import ConflictError, NothingFoundError
-from graph.files import digest_of
-from graph.log import Batch, EventLog
+from graph.log import Batch, EventLog, digest_after
 from graph.model import is_private
 from graph.runs import Run
 from graph.words import shown_object
@@ -38,11 +37,13 @@ class LogAsOf(EventLog):
 
     @cached_property
     def _seen(self) -> list[Batch]:
-        batches = super().batches()
+        manifest = self.manifest()
+        batches = list(manifest.batches)
         ids = [b.batch_id for b in batches]
         for count in range(len(ids), -1, -1):
-            if digest_of(ids[:count]) == self.wanted:
-                return batches[:count]
+            for times in range(manifest.forgotten.times, -1, -1):  # what was forgotten since is not there any more
+                if digest_after(ids[:count], times) == self.wanted:
+                    return batches[:count]
         raise ConflictError(f"{self.root}: the run was made from another event log, so its events are not here")
 
     def batches(self) -> list[Batch]:

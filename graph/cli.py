@@ -1,4 +1,4 @@
-"""Commands: cluster, detect, explain, load, runs, provision, lock-neo4j."""
+"""Commands: cluster, detect, explain, load, runs, provision, lock-neo4j; those of graph.keep_cli beside them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graph import keep_cli
 from graph.console import dir_option, progress
 
 if TYPE_CHECKING:
@@ -248,7 +249,8 @@ def lock_neo4j() -> None:
     click.echo(f"{len(jars)} artifacts locked")
 
 
-COMMANDS = {
+COMMANDS: dict[str, click.Command] = {
+    **keep_cli.COMMANDS,
     "cluster": cluster,
     "detect": detect,
     "explain": explain,

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
+import pyarrow as pa
+
 from graph.console import progress
 from graph.errors import ConflictError
 from graph.log import Batch, EventLog
-from graph.model import LOG_TABLES
 from graph.statements import cypher, sql
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
     from neo4j import Driver
 
 NODE_BATCH = 10_000
@@ -98,38 +98,30 @@ def load(driver: Driver, log: EventLog) -> LoadReport:
     with tempfile.TemporaryDirectory(prefix="shoal-load-") as scratch, log.connect() as connection:
         connection.execute("SET temp_directory = $folder", {"folder": scratch})
         with progress("Reading the event log for Neo4j"):
-            _prepare(connection, batches, fresh)
+            _prepare(connection, log, batches, fresh)
         nodes, relationships = _Load(driver, connection).run()
     driver.execute_query(cypher("mark_loaded"), ids=[b.batch_id for b in fresh])
     return LoadReport(len(fresh), nodes, relationships)
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, batches: list[Batch], fresh: list[Batch]) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, log: EventLog, batches: list[Batch], fresh: list[Batch]) -> None:
     """Make the tables that the statements deed_*.sql read."""
-    with_interactions = [b for b in batches if (b.path / "interactions.parquet").exists()]
-    bare = [b for b in batches if b not in with_interactions]
+    rows = [(b.sequence, b in fresh, "interactions" not in b.info["files"]) for b in batches]
+    sequence, new, bare = zip(*rows, strict=True)
+    connection.register("_batches", pa.table({"batch": pa.array(sequence, pa.int32()), "fresh": new, "bare": bare}))
     for view, table, chosen in (
-        ("log_interactions", "interactions", batches),
-        ("derived_actions", "actions", with_interactions),
-        ("bare_actions", "actions", bare),
+        ("log_interactions", "interactions", "true"),
+        ("derived_actions", "actions", "NOT bare"),
+        ("bare_actions", "actions", "bare"),
     ):
-        old = _files([b for b in chosen if b not in fresh], table)
-        new = _files([b for b in chosen if b in fresh], table)
-        empty = connection.from_arrow(LOG_TABLES[table].schema.empty_table())
-        relation = empty.project("*, false AS fresh")
-        for files, flag in ((old, "false"), (new, "true")):
-            if files:
-                relation = relation.union(connection.read_parquet(files).project(f"*, {flag} AS fresh"))
-        relation.create_view(view)
-    accounts = connection.from_arrow(LOG_TABLES["accounts"].schema.empty_table())
-    if files := _files(fresh, "accounts"):
-        accounts = connection.read_parquet(files)
-    accounts.project("account_id").distinct().create("fresh_accounts")
+        connection.execute(
+            f"CREATE VIEW {view} AS SELECT * FROM ({log.source(table)}) JOIN _batches USING (batch) WHERE {chosen}"
+        )
+    connection.execute(
+        f"CREATE TEMP TABLE fresh_accounts AS SELECT DISTINCT account_id FROM ({log.source('accounts')}) "
+        "SEMI JOIN (FROM _batches WHERE fresh) USING (batch)"
+    )
     connection.execute(sql("deeds"), {"derived": list(DERIVED)})
-
-
-def _files(batches: list[Batch], table: str) -> list[str]:
-    return [str(p) for b in batches if (p := b.path / f"{table}.parquet").exists()]
 
 
 class _Load:

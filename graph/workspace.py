@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from graph.errors import ConflictError
 from graph.files import write_bytes
+from graph.forgotten import Gate
 from graph.log import EventLog
 from graph.runs import RunStore
 
@@ -63,6 +64,12 @@ class Workspace:
         """The decision store, when it is SQLite."""
         return self.root / "decisions.db"
 
+    @property
+    def gate(self) -> Gate:
+        """What keeps out of the log what was forgotten."""
+        forgotten = self.log.manifest().forgotten
+        return Gate(forgotten, self.secret("forgotten") if forgotten.accounts else "")
+
     def secret(self, name: str) -> str:
         """A secret of this folder, generated on first use, readable by the owner alone."""
         path = self.root / "secrets" / name
@@ -87,6 +94,7 @@ class Workspace:
             raise ConflictError(f"{self.root}: another shoal (process {who}) is writing here; wait for it") from error
         try:
             owner.write_text(f"{os.getpid()}\n")
+            self.log.clear()  # what a crash left, or a reader held
             yield
         finally:
             lock.release()

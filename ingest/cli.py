@@ -1,4 +1,4 @@
-"""Commands: coact, ingest, simulate, windows."""
+"""Commands: coact, ingest, simulate, watch, windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from graph.cli import Moment, Span
 from graph.console import dir_option, progress
-from ingest import formats
+from ingest import follow_cli, formats
 
 # a format is a file there
 FORMATS = tuple(sorted(m.name.replace("_", "-") for m in iter_modules(formats.__path__)))
@@ -44,12 +44,18 @@ class Spans(click.ParamType[tuple[int, ...]]):
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
 @dir_option
 def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> None:
-    """Append files (or folders of files) to the event log. The same file twice changes nothing."""
+    """Append files (or folders of files; - is standard input, JSON Lines) to the event log.
+
+    The same file twice changes nothing.
+    """
     from graph.settings import settings
     from graph.workspace import Workspace
     from ingest.load import ingest as append
     from ingest.readers import source_files
 
+    if paths == (Path("-"),):
+        follow_cli.stream(folder, format_name)
+        return
     workspace = Workspace(folder or settings().dir)
     with workspace.writing():
         for path in [f for p in paths for f in source_files(p)]:
@@ -174,4 +180,10 @@ def windows(
     click.echo(text(found))
 
 
-COMMANDS = {"coact": coact, "ingest": ingest, "simulate": simulate, "windows": windows}
+COMMANDS = {
+    "coact": coact,
+    "ingest": ingest,
+    "simulate": simulate,
+    "watch": follow_cli.watch_command(FORMATS),
+    "windows": windows,
+}

@@ -31,7 +31,7 @@ IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id"}
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one file. `rows` = appended + repeated + rejected, in source rows."""
+    """What became of one file. `rows` = appended + repeated + rejected + forgotten, in source rows."""
 
     path: Path
     table: str
@@ -40,6 +40,7 @@ class Ingested:
     repeated: int
     rejected: int
     rejects: Path | None
+    forgotten: int = 0  # rows about what `shoal forget` took away (graph.forgotten)
     known: bool = False  # the same file was appended before; nothing was done
 
     def __str__(self) -> str:
@@ -48,7 +49,8 @@ class Ingested:
             return f"{self.path}: in the log already, nothing to do"
         refused = f", {self.rejected:,} rejected (see {self.rejects})" if self.rejected else ""
         again = f", {self.repeated:,} in the log already" if self.repeated else ""
-        return f"{self.path}: {self.rows:,} rows of {self.table}: {self.appended:,} appended{again}{refused}"
+        gone = f", {self.forgotten:,} forgotten and left out" if self.forgotten else ""
+        return f"{self.path}: {self.rows:,} rows of {self.table}: {self.appended:,} appended{again}{gone}{refused}"
 
 
 def choose_format(name: str, columns: dict[str, str], where: str) -> Format:
@@ -94,6 +96,7 @@ def _append(
     columns = open_raw(connection, path)
     form = choose_format(format_name, columns, str(path))
     connection.execute(f"CREATE TEMP TABLE checked AS {form.select(columns, now)}")
+    forgotten = workspace.gate.leave_out(connection, form.table, "checked")
     _name_rows(connection, form.table)
     _mark_repeats(connection, form.table)
     rows, bad, broken, repeated = connection.execute(
@@ -102,9 +105,9 @@ def _append(
     ).fetchall()[0]
     rejects = write_rejects(connection, workspace.rejects / f"{batch_id}.jsonl", path.name) if bad + broken else None
     rejected, good = bad + broken, rows - bad - repeated
-    if rows + broken == 0:
+    if rows + broken + forgotten == 0:
         raise InputError(f"{path}: no rows")
-    if good == 0 and repeated == 0:
+    if good == 0 and repeated == 0 and not forgotten:
         first = connection.execute(
             "SELECT source_row, reason FROM (SELECT source_row, reasons[1] AS reason FROM checked "
             "UNION ALL SELECT source_row, reason FROM broken) ORDER BY source_row LIMIT 1"
@@ -121,13 +124,14 @@ def _append(
             "format": form.name,
             "table": form.table,
             "version": VERSION,
-            "rows": rows + broken,
+            "rows": rows + broken + forgotten,
             "appended": good,
             "repeated": repeated,
             "rejected": rejected,
+            "forgotten": forgotten,
         },
     )
-    return Ingested(path, form.table, rows + broken, good, repeated, rejected, rejects)
+    return Ingested(path, form.table, rows + broken + forgotten, good, repeated, rejected, rejects, forgotten)
 
 
 def _fields(table: str) -> str:

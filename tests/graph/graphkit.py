@@ -116,7 +116,15 @@ def make_run(folder: Path, accounts: int, tag: str) -> Run:
     for i in range(0, accounts, 10):
         clusters += [{"account_id": f"a{j}", "cluster_id": f"a{i}", "role": "core"} for j in range(i, i + 10)]
         networks.append(
-            {"network_id": f"{tag}-{i}", "cluster_id": f"a{i}", "size": 10, "title": tag, "channels": ["like"]}
+            {
+                "network_id": f"{tag}-{i}",
+                "cluster_id": f"a{i}",
+                "size": 10,
+                "title": tag,
+                "channels": ["like"],
+                "first_at": T0,
+                "last_at": T0 + 1,
+            }
         )
     tables = {
         "edges": pa.Table.from_pylist(edges, EDGES.schema),
