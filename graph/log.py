@@ -4,7 +4,7 @@
         batches/
             000001-5f1c.../        one appended file, named after the hash of its content
                 batch.json         source, counts, versions
-                interactions.parquet, actions.parquet, accounts.parquet, labels.parquet, bans.parquet   those it has
+                interactions.parquet, actions.parquet, accounts.parquet, ...   those it has of graph.model.LOG_TABLES
         .staging/                  a batch in the making; a crash leaves it behind, never half a batch
 
 A batch appears by one rename. The same content has the same batch id, so it is appended once.
@@ -96,7 +96,7 @@ class EventLog:
         return [p for b in self.batches() if (p := b.path / f"{table}.parquet").exists()]
 
     def connect(self, *, threads: int = 2, memory: str = "4GB") -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection with the views interactions, actions, accounts, labels and bans.
+        """A DuckDB connection with a view of each table of graph.model.LOG_TABLES.
 
         `accounts` has one row an account: the one appended last. The other views are append-only as
         they stand: their keys are unique because ingest lets no key in twice.

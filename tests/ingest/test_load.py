@@ -213,7 +213,7 @@ def test_a_private_template_cannot_be_guessed_without_the_key(tmp_path: Path) ->
         ("i.csv", b"account_id,kind,at\n", "no rows"),
         ("i.csv", b"a,a\n1,2\n", "stands there twice"),
         ("i.csv", b"who,what\n1,2\n", "missing column"),
-        ("i.csv", b"\xff\xfe\x00\x01", "not text in UTF-8"),
+        ("i.csv", b"\xff\xfe\x00\x01", "UTF-16; expected UTF-8"),
         ("i.jsonl", b"nothing\nhere\n", "no line of it is a JSON object"),
         ("i.parquet", b"PAR1 but not really", "cannot be read as parquet"),
         ("i.docx", b"hello", "cannot tell what this is"),
