@@ -44,6 +44,8 @@ class YamlFile:
             raise InputError(f"{path}: {place}no YAML: {error.problem}") from error
         except yaml.YAMLError as error:
             raise InputError(f"{path}: no YAML: {str(error).splitlines()[0]}") from error
+        except RecursionError as error:
+            raise InputError(f"{path}: no YAML: lists within lists without end") from error
         if root is None:
             raise InputError(f"{path}: nothing in it but comments")
         self.root = root

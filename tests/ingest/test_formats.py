@@ -8,12 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from graph.errors import InputError
 from graph.workspace import Workspace
 from ingest.load import ingest
 from ingest.preview import preview
 from ingest.recognise import described, known, recognised
+from shoal import cli
 
 NOW = 1_790_000_000_000_000  # 2026-09-21
 NINE = 1_788_253_200_000_000  # 2026-09-01T09:00:00Z
@@ -377,3 +379,13 @@ def test_a_dry_run_shows_what_would_be_stored_and_writes_nothing(workspace: Work
     before = sorted(p for p in workspace.root.rglob("*"))
     assert "2 are there already" in "\n".join(preview(workspace, path, now=NOW))
     assert sorted(p for p in workspace.root.rglob("*")) == before
+
+
+def test_coact_recognises_files_too(tmp_path: Path) -> None:
+    rows = "".join(f"o{i},{name},c{i}{name},{1_600_000_000 + 1000 * i}\n" for i in range(5) for name in "ab")
+    (tmp_path / "x.csv").write_text(f"object_id,account_id,content_id,timestamp_share\n{rows}")
+    command = ["coact", str(tmp_path / "x.csv"), "--format", "auto", "--all", "--no-test"]
+    done = CliRunner().invoke(cli, [*command, "--out", str(tmp_path / "edges.csv")])
+    assert done.exit_code == 0, done.output
+    assert "recognised as coortweet, because it has the columns account_id, object_id, timestamp_share" in done.output
+    assert "10 actions of 2 accounts" in done.output

@@ -186,6 +186,8 @@ def test_a_mistake_is_named_with_line_and_column(tmp_path: Path, change: tuple[s
         (b"a: b\n  c: d\n", "line 2, column 4: no YAML"),
         (b"a: \x07\n", "no YAML"),
         (b"a: " + b"x" * (1 << 20), "over 1 MiB"),
+        (b"a: " + b"[" * 100_000, "no YAML"),
+        (b"a: &x [*x]\n", "line 1, column 1: 'a' is none of"),
         (b"? [a]\n: b\n", "line 1, column 3: expected a text"),
     ],
 )
