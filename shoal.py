@@ -13,7 +13,7 @@ import click
 
 from graph.cli import Moment, detect_config, detect_options
 from graph.console import dir_option, progress
-from ingest.cli import FORMATS
+from ingest.cli import reading, reading_options
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graph.forgetting import Wish
     from graph.runs import Run
     from graph.workspace import Workspace
+    from ingest.recognise import Reading
 
 # command -> the package whose cli.py has it; a package is imported only when its command is used
 MOUNTED = {
@@ -31,6 +32,7 @@ MOUNTED = {
     "compact": "graph",
     "detect": "graph",
     "explain": "graph",
+    "formats": "ingest",
     "ingest": "ingest",
     "key": "api",
     "load": "graph",
@@ -77,12 +79,13 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@reading_options
 @detect_options
 @dir_option
 def run(
     events: tuple[Path, ...],
     format_name: str,
+    mapping: Path | None,
     folder: Path | None,
     since: int | None,
     until: int | None,
@@ -95,9 +98,10 @@ def run(
     from graph.settings import settings
     from graph.workspace import Workspace
 
+    how = reading(format_name, mapping)
     workspace = Workspace(folder or settings().dir)
     with workspace.writing():
-        _ingest(workspace, events, format_name)
+        _ingest(workspace, events, how)
         done = _detect_and_score(workspace, since, until, detect_config(**detection))
         _publish(workspace, done)
     _report(workspace, done)
@@ -303,13 +307,13 @@ def _start_api(workspace: Workspace) -> None:
             spawn(workspace, name, [sys.executable, "-m", "shoal", name, "--dir", str(workspace.root)])
 
 
-def _ingest(workspace: Workspace, events: tuple[Path, ...], format_name: str) -> None:
+def _ingest(workspace: Workspace, events: tuple[Path, ...], how: Reading) -> None:
     from ingest.load import ingest
     from ingest.readers import source_files
 
     for path in [file for given in events for file in source_files(given)]:
         with progress(f"reading {path.name}"):
-            done = ingest(workspace, path, format_name)
+            done = ingest(workspace, path, how)
         click.echo(str(done))
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, metadata, requires
 from typing import Any
 
+from inputs import bad_input, native, schema
+from markdown import row
 from tree import ROOT, tree
 
 PAGES = ROOT / "docs" / "reference"
@@ -28,7 +30,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write the generated reference pages, or check them.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
     check = parser.parse_args().check
-    pages = {PAGES / name: lambda make=make: MADE + make() for name, make in MAKERS.items()}
+    pages = {PAGES / name: lambda make=make: make() for name, make in DATA.items()}
+    pages |= {PAGES / name: lambda make=make: MADE + make() for name, make in MAKERS.items()}
     readme = ROOT / "README.md"
     if readme.is_file():
         pages[readme] = lambda: TREE.sub(lambda _: f"```text\n{tree()}```\n", readme.read_text(encoding="utf-8"))
@@ -265,18 +268,16 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def row(*cells: str) -> list[str]:
-    """One line of a Markdown table."""
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"]
-
-
 MAKERS: dict[str, Callable[[], str]] = {
     "tables.md": tables,
+    "format.md": native,
+    "bad-input.md": bad_input,
     "settings.md": environment,
     "licences.md": licences,
     "cli.md": commands,
     "http.md": http,
 }
+DATA: dict[str, Callable[[], str]] = {"native.schema.json": schema}  # no Markdown
 
 if __name__ == "__main__":
     sys.exit(main())

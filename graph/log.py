@@ -5,7 +5,7 @@
         batches/
             000001-5f1c.../        one appended file, named after the hash of its content
                 batch.json         source, counts, versions
-                interactions.parquet, actions.parquet, accounts.parquet, labels.parquet, bans.parquet   those it has
+                interactions.parquet, actions.parquet, accounts.parquet, ...   those it has of graph.model.LOG_TABLES
             000001-000120-1/       several that were put together (graph.compaction)
         .staging/                  a batch in the making; a crash leaves it behind, never half a batch
         .readers                   held by whoever reads, so that no file goes away under a query
@@ -155,7 +155,7 @@ class EventLog:
         return " UNION ALL ".join(parts) or f"SELECT {columns}, 0 AS batch, 0::BIGINT AS place FROM _empty_{table}"
 
     def connect(self, *, threads: int = 2, memory: str = "4GB") -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection with the views interactions, actions, accounts, labels and bans.
+        """A DuckDB connection with a view of each table of graph.model.LOG_TABLES.
 
         `accounts` has one row an account: the one appended last. The other views are append-only as
         they stand: their keys are unique because ingest lets no key in twice. While the connection lives, no file

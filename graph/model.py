@@ -141,6 +141,15 @@ TEMPLATES = _table(
     ("bands", pa.list_(pa.int32()), "32 hashes of the leader's sketch; texts that resemble each other share one"),
     ("signature", pa.binary(), "128 bytes of the leader's sketch; what two texts share of it is their similarity"),
 )
+EXTRAS = _table(
+    "extras",
+    ["table_name", "row_id"],
+    ("table_name", _S, "the table whose row it belongs to: interactions, accounts or labels"),
+    ("row_id", _S, "event_id, account_id or label_id of that row"),
+    ("account_id", _S, "the account of that row"),
+    ("at", _I, "the time of that row, microseconds UTC; null for accounts"),
+    ("fields", _S, "the columns that the format does not know, as one JSON object; none of a private interaction"),
+)
 EDGES = _table(
     "edges",
     ["account_a", "account_b", "channel"],
@@ -294,7 +303,7 @@ def is_private(channel: str, object_id: str) -> bool:
     return channel in PRIVATE_KINDS or kind == "group" or value.startswith(PRIVATE_MARK)
 
 
-LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS, TEMPLATES)}
+LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS, TEMPLATES, EXTRAS)}
 RUN_TABLES = {
     t.name: t
     for t in (

@@ -1,27 +1,33 @@
-"""Commands: coact, ingest, simulate, watch, windows."""
+"""Commands: coact, formats, ingest, simulate, watch, windows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from graph.cli import Moment, Span
 from graph.console import dir_option, progress
-from ingest import follow_cli, formats
+from ingest import follow_cli
+from ingest import formats as formats_folder
+
+if TYPE_CHECKING:
+    from ingest.recognise import Reading
 
 # a format is a file there
-FORMATS = tuple(sorted(m.name.replace("_", "-") for m in iter_modules(formats.__path__)))
+FORMATS = tuple(sorted(m.name.replace("_", "-") for m in iter_modules(formats_folder.__path__)))
 
 NETWORKS = ("co_retweet", "co_tweet", "co_link", "co_reply", "co_post", "co_similar")
 DETECTION = ("window", "horizon", "channels", "min_participation", "fdr", "every", "test")
-READING = ("format_name", "since", "until", "engine")
+READING = ("since", "until", "engine")
+HOW = ("format_name", "mapping")
 # what each preset takes, besides events, --out and --preset
 PRESETS = {
-    "default": (*DETECTION, *READING),
+    "default": (*DETECTION, *READING, *HOW),
     "coortweet": ("window", "min_participation", "fast_window", "edge_weight"),
     "coordination-network-toolkit": ("window", "network", "minimum", "similarity", "least_tokens"),
 }
@@ -39,11 +45,46 @@ class Spans(click.ParamType[tuple[int, ...]]):
         return tuple(Span().convert(part.strip(), param, ctx) for part in value.split(","))
 
 
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how files are read (given to the command as `format_name` and `mapping`)."""
+    for option in (
+        click.option(
+            "--mapping",
+            type=click.Path(path_type=Path),
+            help="A YAML file that tells which of their columns is which of ours, instead of a format.",
+        ),
+        click.option(
+            "--format",
+            "format_name",
+            type=click.Choice((*FORMATS, "auto")),
+            default="native",
+            show_default=True,
+            help="`shoal formats` lists them; auto: recognise each file by its columns.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def reading(format_name: str, mapping: Path | None) -> Reading:
+    """What the options of `reading_options` mean. Raises UsageError if both are given, InputError for a bad mapping."""
+    if mapping is None:
+        return format_name
+    if click.get_current_context().get_parameter_source("format_name") == click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--mapping describes a format of its own; leave --format out")
+    from ingest.mapping import read_mapping
+
+    return read_mapping(mapping)
+
+
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@reading_options
+@click.option("--dry-run", is_flag=True, help="Show the first rows as they would be stored; write nothing.")
 @dir_option
-def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> None:
+def ingest(
+    paths: tuple[Path, ...], format_name: str, mapping: Path | None, folder: Path | None, *, dry_run: bool
+) -> None:
     """Append files (or folders of files; - is standard input, JSON Lines) to the event log.
 
     The same file twice changes nothing.
@@ -51,23 +92,44 @@ def ingest(paths: tuple[Path, ...], format_name: str, folder: Path | None) -> No
     from graph.settings import settings
     from graph.workspace import Workspace
     from ingest.load import ingest as append
+    from ingest.preview import preview
     from ingest.readers import source_files
 
+    how = reading(format_name, mapping)
     if paths == (Path("-"),):
-        follow_cli.stream(folder, format_name)
+        if dry_run:
+            raise click.UsageError("--dry-run looks at files; standard input can be read only once")
+        follow_cli.stream(folder, how)
         return
     workspace = Workspace(folder or settings().dir)
+    files = [f for p in paths for f in source_files(p)]
+    if dry_run:
+        for path in files:
+            for line in preview(workspace, path, how):
+                click.echo(line)
+        return
     with workspace.writing():
-        for path in [f for p in paths for f in source_files(p)]:
+        for path in files:
             with progress(f"reading {path.name}"):
-                done = append(workspace, path, format_name)
+                done = append(workspace, path, how)
             click.echo(str(done))
+
+
+@click.command()
+def formats() -> None:
+    """List the formats of files that can be read, a line each, and how each is recognised."""
+    from ingest.recognise import described
+
+    for name in FORMATS:
+        what, recognised = described(name)
+        click.echo(f"{name}\n    {what}.\n    Recognised by {recognised}.")
+    click.echo("any other\n    A mapping file tells which of its columns is which (--mapping FILE.yml).")
 
 
 @click.command()
 @click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help=".parquet, .csv, .graphml or .gexf")
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@reading_options
 @click.option("--window", type=Span(), help="Widest gap of a co-action (default: 5m; with a preset its own).")
 @click.option("--horizon", type=Span(), help="Chance is measured within it (default: 60 windows).")
 @click.option(
@@ -107,9 +169,10 @@ def coact(ctx: click.Context, /, events: tuple[Path, ...], out: Path, preset: st
         return
     from ingest.coact import coact_config, coact_files
 
-    reading = {name: asked[name] for name in READING}
     wanted = coact_config(**{name: asked[name] for name in DETECTION})
-    coact_files(events, out, wanted, **reading, say=click.echo, warn=partial(click.echo, err=True))
+    how = reading(*(asked[name] for name in HOW))
+    data = {name: asked[name] for name in READING}
+    coact_files(events, out, wanted, reading=how, **data, say=click.echo, warn=partial(click.echo, err=True))
 
 
 @click.command()
@@ -132,7 +195,7 @@ def simulate(target: Path, accounts: int, seed: int, days: int) -> None:
 
 @click.command()
 @click.argument("events", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="native", show_default=True)
+@reading_options
 @click.option("--windows", "spans", type=Spans(), default="10s,30s,1m,2m,5m,10m,30m,1h", show_default=True)
 @click.option("--since", type=Moment(), help="Start of the data window (default: the first event).")
 @click.option("--until", type=Moment(), help="End of it, exclusive (default: just after the newest event).")
@@ -142,6 +205,7 @@ def simulate(target: Path, accounts: int, seed: int, days: int) -> None:
 def windows(
     events: tuple[Path, ...],
     format_name: str,
+    mapping: Path | None,
     spans: tuple[int, ...],
     since: int | None,
     until: int | None,
@@ -163,12 +227,13 @@ def windows(
     from ingest.stage import staged
 
     config = WindowsConfig(spans, fdr)
+    how = reading(format_name, mapping)
     for target, suffixes in ((out, (".csv", ".parquet")), (plot, (".svg", ".html"))):
         if target is not None:
             check_target(target, suffixes)
             refuse_overwriting(events, target)
     with (
-        staged(events, format_name) as log,
+        staged(events, how) as log,
         connected(log, "duckdb") as connection,
         progress("trying windows", steps(config)) as advance,
     ):
@@ -182,8 +247,9 @@ def windows(
 
 COMMANDS = {
     "coact": coact,
+    "formats": formats,
     "ingest": ingest,
     "simulate": simulate,
-    "watch": follow_cli.watch_command(FORMATS),
+    "watch": follow_cli.watch_command((*FORMATS, "auto")),
     "windows": windows,
 }

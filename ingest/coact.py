@@ -16,6 +16,7 @@ from graph.tablefiles import check_target, made_with, write_table
 from graph.words import count, day, number, shown
 from ingest.on_request import add_on_request
 from ingest.readers import refuse_overwriting
+from ingest.recognise import Reading
 from ingest.stage import staged
 
 HORIZON = 60  # windows, unless another is asked for
@@ -29,7 +30,7 @@ def coact_files(
     out: Path,
     config: CoactConfig,
     *,
-    format_name: str,
+    reading: Reading,
     since: int | None = None,
     until: int | None = None,
     engine: str = "duckdb",
@@ -42,7 +43,7 @@ def coact_files(
         events: files, or folders of files.
         out: a file whose suffix graph.tablefiles knows.
         config: which co-actions are wanted.
-        format_name: a module of ingest.formats.
+        reading: a module of ingest.formats by name, `auto`, or a mapping file that was read.
         since: start of the data window, microseconds UTC (default: all of the files).
         until: end of it, exclusive.
         engine: duckdb or spark.
@@ -53,13 +54,13 @@ def coact_files(
         InputError: a file or an option is not usable as it is, or `out` cannot be written.
     """
     _check_out(out, events)
-    with staged(events, format_name, _rejects(out), warn) as log:
+    with staged(events, reading, _rejects(out), warn) as log:
         add_on_request(log, config.channels)
         with connected(log, engine) as connection:
             with progress("finding co-actions", STEPS if config.test else STEPS - 2) as advance:
                 found = coact(connection, config, since, until, advance)
             with progress(f"writing {out.name}"):
-                about = {"engine": engine, "format": format_name, "inputs": _as_read(log)}
+                about = {"engine": engine, "format": str(reading), "inputs": _as_read(log)}
                 rows = write_table(found.edges, out, _choices(config, found, about))
     if found.look_alikes:
         warn(_warning(found.look_alikes))

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from graph.console import dir_option
 
+if TYPE_CHECKING:
+    from ingest.recognise import Reading
 
-def stream(folder: Path | None, format_name: str) -> None:
+
+def stream(folder: Path | None, reading: Reading) -> None:
     """Append standard input to the event log (ingest.stream)."""
     from graph.settings import settings
     from graph.stopping import until_stopped
@@ -20,7 +24,7 @@ def stream(folder: Path | None, format_name: str) -> None:
     from ingest.stream import Stream
 
     with until_stopped() as stop:
-        Stream(Workspace(folder or settings().dir), format_name, click.echo, stop).run(sys.stdin.fileno())
+        Stream(Workspace(folder or settings().dir), reading, click.echo, stop).run(sys.stdin.fileno())
 
 
 def watch_command(formats: Sequence[str]) -> click.Command:

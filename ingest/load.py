@@ -7,31 +7,32 @@ the log already are counted as repeated; rows that cannot be used go to a reject
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
 from graph.errors import InputError
 from graph.files import sha256_of, write_table
 from graph.log import EventLog
-from graph.model import LOG_TABLES, PRIVATE_KINDS
+from graph.model import EXTRAS, LOG_TABLES
 from graph.workspace import Workspace
-from ingest import formats as formats_folder
+from ingest.mapping import Mapping
 from ingest.objects import derive
-from ingest.readers import open_raw
-from ingest.rejects import write_rejects
-from ingest.schema import Format
+from ingest.readers import check_readable, open_raw
+from ingest.recognise import AUTO, Reading, chosen, recognised
+from ingest.rejects import Rejects
+from ingest.schema import PRIVATE_COLUMNS, Format
+from ingest.validation import GOOD, IDS, PRIVATE, Counts, take_part, validate
 
-VERSION = 2  # of what this module makes of a file; part of the batch id
-IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id"}
+VERSION = 3  # of what this module makes of a file; part of the batch id
+LAST = "QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one file. `rows` = appended + repeated + rejected + forgotten, in source rows."""
+    """What became of one file. `rows` = appended + repeated + rejected + forgotten + aside, in source rows."""
 
     path: Path
     table: str
@@ -42,173 +43,199 @@ class Ingested:
     rejects: Path | None
     forgotten: int = 0  # rows about what `shoal forget` took away (graph.forgotten)
     known: bool = False  # the same file was appended before; nothing was done
+    aside: int = 0  # rows of a kind that nothing is stored of
+    note: str = ""  # what was recognised, or why rows were set aside
 
     def __str__(self) -> str:
         """One line for a person."""
+        note = f"; {self.note}" if self.note else ""
         if self.known:
-            return f"{self.path}: in the log already, nothing to do"
+            return f"{self.path}: in the log already, nothing to do{note}"
+        if self.aside:
+            return f"{self.path}: {self.rows:,} rows of {self.table} set aside{note}"
         refused = f", {self.rejected:,} rejected (see {self.rejects})" if self.rejected else ""
         again = f", {self.repeated:,} in the log already" if self.repeated else ""
         gone = f", {self.forgotten:,} forgotten and left out" if self.forgotten else ""
-        return f"{self.path}: {self.rows:,} rows of {self.table}: {self.appended:,} appended{again}{gone}{refused}"
+        return (
+            f"{self.path}: {self.rows:,} rows of {self.table}: {self.appended:,} appended{again}{gone}{refused}{note}"
+        )
 
 
-def choose_format(name: str, columns: dict[str, str], where: str) -> Format:
-    """The table of format `name` that a file with these columns holds: the one whose columns fit best."""
-    known = sorted(module.name.replace("_", "-") for module in iter_modules(formats_folder.__path__))
-    if name not in known:
-        raise InputError(f"no format {name!r}; there are {', '.join(known)}")
-    formats: tuple[Format, ...] = import_module(f"ingest.formats.{name.replace('-', '_')}").FORMATS
-    best = max(formats, key=lambda f: sum(i.column in columns for i in f.fields))
-    best.require(columns, where)
-    return best
-
-
-def ingest(workspace: Workspace, path: Path, format_name: str = "native", *, now: int | None = None) -> Ingested:
+def ingest(workspace: Workspace, path: Path, reading: Reading = "native", *, now: int | None = None) -> Ingested:
     """Append one file to the event log. The caller holds `workspace.writing()`.
 
     Args:
         workspace: the data folder.
-        path: a CSV, JSON Lines or Parquet file (CSV and JSON Lines may be gzipped).
-        format_name: a module of ingest.formats.
+        path: a CSV, JSON Lines, JSON or Parquet file (all but the last may be compressed by gzip or zstd).
+        reading: a module of ingest.formats by name, `auto`, or a mapping file that was read.
         now: the present in microseconds UTC, for refusing times in the future (default: the clock).
 
     Raises:
-        InputError: the file is unreadable, empty, lacks columns, or no row of it can be used.
+        InputError: the file is unreadable, empty, lacks columns, fits no format, or no row of it can be used.
     """
     log = workspace.log
-    if not path.is_file() or path.stat().st_size == 0:
-        open_raw(None, path)  # says what is wrong with it
-    batch_id = hashlib.sha256(f"{sha256_of(path)}:{format_name}:{VERSION}".encode()).hexdigest()[:32]
+    check_readable(path)
+    reading, note = resolved(path, reading)
+    label = reading.digest if isinstance(reading, Mapping) else reading
+    batch_id = hashlib.sha256(f"{sha256_of(path)}:{label}:{VERSION}".encode()).hexdigest()[:32]
     if log.has(batch_id):
-        return Ingested(path, "", 0, 0, 0, 0, None, known=True)
+        return Ingested(path, "", 0, 0, 0, 0, None, known=True, note=note)
     connection = log.connect()
     try:
-        connection.execute(f"SET temp_directory = '{str(workspace.root / '.spill').replace(chr(39), chr(39) * 2)}'")
-        return _append(connection, workspace, log, path, format_name, batch_id, now or time.time_ns() // 1000)
+        connection.execute(f"SET temp_directory = '{_escaped(workspace.root / '.spill')}'")
+        now = now or time.time_ns() // 1000
+        return _append(connection, workspace, Source(path, reading, batch_id, note), now)
     finally:
         connection.close()
 
 
-def _append(
-    connection: Any, workspace: Workspace, log: EventLog, path: Path, format_name: str, batch_id: str, now: int
-) -> Ingested:
-    columns = open_raw(connection, path)
-    form = choose_format(format_name, columns, str(path))
-    connection.execute(f"CREATE TEMP TABLE checked AS {form.select(columns, now)}")
-    forgotten = workspace.gate.leave_out(connection, form.table, "checked")
-    _name_rows(connection, form.table)
-    _mark_repeats(connection, form.table)
-    rows, bad, broken, repeated = connection.execute(
-        "SELECT (SELECT count(*) FROM checked), (SELECT count(*) FROM checked WHERE len(reasons) > 0), "
-        "(SELECT count(*) FROM broken), (SELECT count(*) FROM checked WHERE len(reasons) = 0 AND repeated)"
-    ).fetchall()[0]
-    rejects = write_rejects(connection, workspace.rejects / f"{batch_id}.jsonl", path.name) if bad + broken else None
-    rejected, good = bad + broken, rows - bad - repeated
-    if rows + broken + forgotten == 0:
+def resolved(path: Path, reading: Reading) -> tuple[Reading, str]:
+    """The format of a file, and what to say of it: nothing, unless it was to be recognised."""
+    if reading != AUTO:
+        return reading, ""
+    name, why = recognised(path)
+    return name, f"recognised as {name}, because {why}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to be appended: how it is read, the batch it becomes, and what is to be said of it."""
+
+    path: Path
+    reading: Reading
+    batch_id: str
+    note: str
+
+
+def _append(connection: Any, workspace: Workspace, source: Source, now: int) -> Ingested:
+    path, log = source.path, workspace.log
+    forms = chosen(source.reading, open_raw(connection, path), str(path))
+    broken = connection.execute("SELECT count(*) FROM broken").fetchall()[0][0]
+    tables = " and ".join(form.table for form in forms)
+    if forms[0].aside:
+        rows = broken + connection.execute("SELECT count(*) FROM raw").fetchall()[0][0]
+        note = "; ".join(filter(None, [source.note, forms[0].aside]))
+        return Ingested(path, tables, rows, 0, 0, 0, None, aside=rows, note=note)
+    staging = log.stage(source.batch_id)
+    rejects = Rejects(workspace.rejects / f"{source.batch_id}.jsonl", path.name)
+    connection.register("_no_extras", EXTRAS.schema.empty_table())
+    connection.execute("CREATE OR REPLACE TEMP TABLE _extras AS SELECT * FROM _no_extras")
+    try:
+        parts = []
+        for form in forms:
+            columns = take_part(connection, form, path)
+            counts = validate(connection, form, columns, now, workspace.gate)
+            rejects.add(connection, form, broken=form is forms[0])
+            if counts.good:
+                _write_tables(connection, workspace, log, staging, form, columns)
+            parts.append(counts)
+        done = Counts(*(sum(getattr(part, name) for part in parts) for name in ("rows", "bad", "repeated", "forgotten")))
+        kept = rejects.finish()
+        _refuse_useless(path, done, broken, rejects)
+        _write_extras(connection, staging / "extras.parquet")
+        log.commit(
+            staging,
+            {
+                "source": path.name,
+                "format": str(source.reading),
+                "table": tables,
+                "version": VERSION,
+                "rows": done.rows + done.forgotten + broken,
+                "appended": done.good,
+                "repeated": done.repeated,
+                "rejected": done.bad + broken,
+                "forgotten": done.forgotten,
+            },
+        )
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    finally:
+        rejects.close()
+    note = "; ".join(filter(None, [source.note, *(form.left_out for form in forms)]))
+    return Ingested(
+        path,
+        tables,
+        done.rows + done.forgotten + broken,
+        done.good,
+        done.repeated,
+        done.bad + broken,
+        kept,
+        done.forgotten,
+        note=note,
+    )
+
+
+def _refuse_useless(path: Path, done: Counts, broken: int, rejects: Rejects) -> None:
+    if done.rows + done.forgotten + broken == 0:
         raise InputError(f"{path}: no rows")
-    if good == 0 and repeated == 0 and not forgotten:
-        first = connection.execute(
-            "SELECT source_row, reason FROM (SELECT source_row, reasons[1] AS reason FROM checked "
-            "UNION ALL SELECT source_row, reason FROM broken) ORDER BY source_row LIMIT 1"
-        ).fetchall()[0]
+    if done.good + done.repeated + done.forgotten == 0:
+        first = rejects.first
+        assert first is not None
         raise InputError(
-            f"{path}: none of its {rejected:,} rows can be used; row {first[0]}, {first[1]}; all of them: {rejects}"
-        )
-    staging = log.stage(batch_id)
-    _write_tables(connection, workspace, log, staging, form.table)
-    log.commit(
-        staging,
-        {
-            "source": path.name,
-            "format": form.name,
-            "table": form.table,
-            "version": VERSION,
-            "rows": rows + broken + forgotten,
-            "appended": good,
-            "repeated": repeated,
-            "rejected": rejected,
-            "forgotten": forgotten,
-        },
-    )
-    return Ingested(path, form.table, rows + broken + forgotten, good, repeated, rejected, rejects, forgotten)
-
-
-def _fields(table: str) -> str:
-    """SQL of one text holding every field but the id, with lengths: what makes two rows the same."""
-    columns = [c for c in LOG_TABLES[table].columns if c != IDS.get(table)]
-    parts = ", ".join(f"coalesce(length(\"{c}\"::VARCHAR) || ':' || \"{c}\"::VARCHAR, '-')" for c in columns)
-    return f"concat({parts})"
-
-
-def _name_rows(connection: Any, table: str) -> None:
-    """Give rows without an id one: a hash of all fields and the occurrence number (graph.model)."""
-    connection.execute(
-        f"ALTER TABLE checked ADD COLUMN content VARCHAR; UPDATE checked SET content = sha256({_fields(table)})"
-    )
-    if table in IDS:
-        key = f'"{IDS[table]}"'
-        connection.execute(
-            f"UPDATE checked SET {key} = 'h' || left(sha256(content || ':' || n.n), 31) FROM "
-            f"(SELECT source_row, row_number() OVER (PARTITION BY content ORDER BY source_row) AS n FROM checked "
-            f"WHERE {key} IS NULL) n WHERE n.source_row = checked.source_row AND {key} IS NULL"
+            f"{path}: none of its {done.bad + broken:,} rows can be used; row {first['row']}, {first['reasons'][0]}; "
+            f"all of them: {rejects.target}"
         )
 
 
-def _mark_repeats(connection: Any, table: str) -> None:
-    """Mark rows whose id was used before: with the same content a repeat, with other content a reject."""
-    connection.execute("ALTER TABLE checked ADD COLUMN repeated BOOLEAN DEFAULT false")
-    if table not in IDS:
-        return
-    key = f'"{IDS[table]}"'
-    # for actions an event may act on several objects: the key of the table is what repeats
-    keys = [f'"{c}"' for c in LOG_TABLES[table].key]
-    same = ", ".join(keys)
-    connection.execute(
-        f"CREATE TEMP TABLE earlier AS SELECT {same}, sha256({_fields(table)}) AS content, 0 AS source_row "
-        f"FROM {table} SEMI JOIN (SELECT {key} FROM checked) USING ({key})"
-    )
-    connection.execute(
-        f"CREATE TEMP TABLE firsts AS "
-        f"SELECT {same}, arg_min(content, source_row) AS content, min(source_row) AS source_row "
-        f"FROM (SELECT {same}, content, source_row FROM checked WHERE len(reasons) = 0 UNION ALL FROM earlier) "
-        f"GROUP BY ALL"
-    )
-    joined = " AND ".join(f"checked.{k} = f.{k}" for k in keys)
-    used = f"['{IDS[table]}: ' || left(checked.{key}, 60) || ' was used before with other content']"
-    connection.execute(
-        f"UPDATE checked SET repeated = f.content = checked.content, "
-        f"reasons = CASE WHEN f.content <> checked.content THEN {used} ELSE reasons END "
-        f"FROM firsts f WHERE {joined} AND f.source_row < checked.source_row AND len(reasons) = 0"
-    )
-
-
-def _write_tables(connection: Any, workspace: Workspace, log: EventLog, staging: Path, table: str) -> None:
-    good = "(SELECT * FROM checked WHERE len(reasons) = 0 AND NOT repeated)"
+def _write_tables(
+    connection: Any, workspace: Workspace, log: EventLog, staging: Path, form: Format, columns_given: dict[str, str]
+) -> None:
+    table = form.table
+    good = f"(SELECT * FROM checked WHERE {GOOD})"
     columns = ", ".join(f'"{c}"' for c in LOG_TABLES[table].columns)
     order = '"at", ' if "at" in LOG_TABLES[table].columns else ""
     keys = ", ".join(f'"{c}"' for c in LOG_TABLES[table].key)
     if table == "interactions":
-        private = ", ".join(f"'{k}'" for k in PRIVATE_KINDS)
-        dropped = ", ".join(
-            f"CASE WHEN kind IN ({private}) THEN NULL ELSE {c} END AS {c}" for c in ("text", "urls", "hashtags")
-        )
-        hidden = f"(SELECT * REPLACE ({dropped}) FROM {good})"
-        _copy(connection, f"SELECT {columns} FROM {hidden} ORDER BY {order}{keys}", staging / "interactions.parquet")
+        stored = f"SELECT {columns} FROM {without_private(good)} ORDER BY {order}{keys}"
+        _copy(connection, stored, staging / "interactions.parquet")
         actions, templates = derive(connection, log, good, workspace.secret("templates"))
         _copy(connection, actions, staging / "actions.parquet")
         if templates.num_rows:
             write_table(staging / "templates.parquet", templates)
     else:
-        source = (
-            f"{good} QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
-            if table == "accounts"
-            else good
-        )
+        source = f"{good} {LAST}" if table == "accounts" else good
         _copy(connection, f"SELECT {columns} FROM {source} ORDER BY {order}{keys}", staging / f"{table}.parquet")
+
+    unknown = form.unknown(columns_given)
+    if unknown:
+        _keep_extras(connection, form, unknown)
+
+
+def without_private(rows: str) -> str:
+    """SQL of rows of interactions without what private ones hold."""
+    dropped = ", ".join(f"CASE WHEN kind IN ({PRIVATE}) THEN NULL ELSE {c} END AS {c}" for c in PRIVATE_COLUMNS)
+    return f"(SELECT * REPLACE ({dropped}) FROM {rows})"
+
+
+def _keep_extras(connection: Any, form: Format, unknown: list[str]) -> None:
+    """Keep the columns that the format does not know; none of private interactions, whatever they are called."""
+    values = ", ".join(f"'{_escaped(name)}': part.{_quoted(name)}" for name in unknown)
+    given = ", ".join(f"part.{_quoted(name)}::VARCHAR" for name in unknown)
+    key = IDS.get(form.table, "account_id")
+    rows = f"(SELECT * FROM checked WHERE {GOOD}{f' {LAST}' if form.table == 'accounts' else ''})"
+    at = 'c."at"' if "at" in LOG_TABLES[form.table].columns else "NULL::BIGINT"
+    public = f"c.kind NOT IN ({PRIVATE})" if form.table == "interactions" else "true"
+    # a patch of an empty object: nulls go
+    connection.execute(
+        f"INSERT INTO _extras SELECT '{form.table}', c.{key}, c.account_id, {at}, "
+        f"json_merge_patch('{{}}', to_json({{{values}}}))::VARCHAR "
+        f"FROM {rows} c JOIN part USING (source_row) WHERE {public} AND coalesce({given}) IS NOT NULL"
+    )
+
+
+def _write_extras(connection: Any, target: Path) -> None:
+    if connection.execute("SELECT count(*) FROM _extras").fetchall()[0][0]:
+        _copy(connection, "SELECT * FROM _extras ORDER BY table_name, row_id", target)
 
 
 def _copy(connection: Any, query: str, target: Path) -> None:
-    connection.execute(
-        f"COPY ({query}) TO '{str(target).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)"
-    )
+    connection.execute(f"COPY ({query}) TO '{_escaped(target)}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _escaped(text: object) -> str:
+    return str(text).replace("'", "''")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -12,6 +12,7 @@ from graph.errors import InputError
 from graph.log import EngineError
 from graph.peers import coortweet, toolkit
 from graph.peers.scratch import MOST_SECONDS, database
+from ingest.encoding import check_text, compression_of
 from ingest.readers import check_readable, csv_scan, open_raw, suffix_of
 
 # names of what a number is too great to be seconds since 1970, and from where on (graph.peers.scratch.MOST_SECONDS)
@@ -85,6 +86,8 @@ def _read_plain(connection: Any, path: Path, preset: str) -> pa.Table | None:
     check_readable(path)
     if suffix_of(path) != "csv":
         return None
+    if compression_of(path) == "zstd":
+        check_text(path)  # the engine would take a cut stream for a short one
     shape = SHAPES[preset]
     names, scan = csv_scan(path)
     given = _columns(dict.fromkeys(names, "VARCHAR"), shape, preset, path)

@@ -2,18 +2,25 @@
 
 A format (ingest/formats/) is a list of `Field`s for one table of the event log. Validation is one
 SQL statement over the whole file: every row gets a list of reasons, and an empty list means it is good.
+docs/reference/format.md and a JSON Schema are made from the same declarations (ingest.describe).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from graph.errors import InputError
-from graph.model import LOG_TABLES, MAX_ID_CHARS, MAX_TEXT_CHARS
+from graph.model import KINDS, LOG_TABLES, MAX_ID_CHARS, MAX_TEXT_CHARS, PRIVATE_KINDS
 
+ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$"
+WHOLE = "-?[0-9]{1,18}"
+PUBLIC = ", ".join(f"'{kind}'" for kind in KINDS if kind not in PRIVATE_KINDS)
+PRIVATE_COLUMNS = ("text", "urls", "hashtags")  # never stored, and never shown, of a private interaction
+SHOWN_CHARS = 60  # of a refused value
 EARLIEST = 946_684_800_000_000  # 2000-01-01: an earlier time is a wrong unit
 FUTURE_SLACK = 86_400_000_000  # clocks of a platform's machines differ, by less than a day
 
@@ -34,7 +41,8 @@ class Field:
     """One column of a table of the log.
 
     `check` holds pairs (SQL condition over {v} the value and {c} the raw text, what is wrong), both
-    in terms that a person who owns the file understands.
+    in terms that a person who owns the file understands. `allowed` is the closed list of values, if there is one;
+    `example` is a value as JSON Lines would hold it.
     """
 
     name: str
@@ -42,6 +50,8 @@ class Field:
     source: str = ""
     required: bool = False
     check: tuple[tuple[str, str], ...] = ()
+    allowed: tuple[str, ...] = ()
+    example: Any = None
 
     @property
     def column(self) -> str:
@@ -51,16 +61,61 @@ class Field:
 
 @dataclass(frozen=True)
 class Format:
-    """How one kind of source file becomes one table of the log."""
+    """How one kind of source file becomes one table of the log.
+
+    Attributes:
+        name: of the format.
+        table: of the log.
+        fields: its columns.
+        row_checks: conditions over several columns of the row, and what is wrong where they hold.
+        told_by: columns that a file has all of if it is one (default: the required ones).
+        any_of: columns of which it has one at least, where there are any.
+        looks: an SQL condition over a row, for files that columns alone do not tell apart.
+        asks: columns of the file that `rows` reads; one that the file lacks is null.
+        rows: SQL of its rows, from the view `given` of the columns asked for; `source_row` numbers them. Formats that
+            are told by the same columns are all read from one file. Default: the rows as they stand.
+        left_out: what of the file is not stored, and why.
+        aside: why nothing of such a file is stored; empty for a format that is.
+        version: of the format, where it has versions: what the column format_version may say.
+        keeps_unknown: whether columns that it does not know are kept (graph.model.EXTRAS).
+        dropped: columns that are kept nowhere, not even of refused rows.
+    """
 
     name: str
     table: str
     fields: tuple[Field, ...]
-    row_checks: tuple[tuple[str, str], ...] = ()  # conditions over several columns of the row
+    row_checks: tuple[tuple[str, str], ...] = ()
+    told_by: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    looks: str = ""
+    asks: tuple[str, ...] = ()
+    rows: str = ""
+    left_out: str = ""
+    aside: str = ""
+    version: int | None = None
+    keeps_unknown: bool = False
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns that a file has all of if it is of this format."""
+        return self.told_by or tuple(f.column for f in self.fields if f.required)
+
+    def unknown(self, columns: Mapping[str, str]) -> list[str]:
+        """The file's columns that this format does not know and keeps."""
+        known = {f.column for f in self.fields} | ({"format_version"} if self.version is not None else set())
+        return [c for c in columns if c not in known and c not in self.dropped] if self.keeps_unknown else []
 
     def require(self, columns: Mapping[str, str], where: str) -> None:
         """Raise InputError naming the required columns that the file lacks."""
-        missing = [f.column for f in self.fields if f.required and f.column not in columns]
+        if self.told_by:
+            missing = [c for c in self.told_by if c not in columns]
+            if missing:
+                raise InputError(
+                    f"{where}: missing {', '.join(missing)}; a file of {self.table} in format {self.name} has "
+                    f"{', '.join(self.told_by)}"
+                )
+        missing = [f.column for f in self.fields if f.required and not self.rows and f.column not in columns]
         if missing:
             raise InputError(
                 f"{where}: missing column {', '.join(missing)}; {self.table} in format {self.name} needs "
@@ -69,7 +124,7 @@ class Format:
             )
 
     def select(self, columns: Mapping[str, str], now: int) -> str:
-        """SQL that turns the view `raw` into `source_row`, this table's values, and `reasons` (a list; empty: good).
+        """SQL that turns the view `part` into `source_row`, this table's values, and `reasons` (a list; empty: good).
 
         Args:
             columns: the file's columns with their SQL types.
@@ -82,12 +137,17 @@ class Format:
                 continue
             read.append(f"{field.read(raw, columns[field.column])} AS {value}")
             given = f"coalesce(trim({raw}::VARCHAR), '') <> ''"
+            named = field.column.replace("'", "''")
             if field.required:
-                reasons.append((f"NOT ({given})", f"'{field.column}: empty'"))
-            shown = f"left({raw}::VARCHAR, 60)"
-            for condition, wrong in field.check:
+                reasons.append((f"NOT ({given})", f"'{named}: empty'"))
+            shown = self._shown(raw, columns, private=field.name in PRIVATE_COLUMNS)
+            for condition, wrong in (*field.check, *([one_of(field.allowed)] if field.allowed else [])):
                 holds = condition.format(v=value, c=raw, now=now)
-                reasons.append((f"{given} AND ({holds})", f"'{field.column}: ' || {shown} || ' {wrong}'"))
+                reasons.append((f"{given} AND ({holds})", f"'{named}: ' || {shown} || ' {wrong}'"))
+        for name in self.unknown(columns):
+            raw, named = _quoted(name), name.replace("'", "''")
+            shown = self._shown(raw, columns, private=True)
+            reasons.append((LONG[0].format(c=raw), f"'{named}: ' || {shown} || ' {LONG[1]}'"))
         here = {field.name: field.column in columns for field in self.fields}
         for condition, wrong in self.row_checks:
             names = {n: _quoted("value of " + n) if there else "NULL" for n, there in here.items()}
@@ -100,8 +160,15 @@ class Format:
         cases = ", ".join(f"CASE WHEN {c} THEN {w} END" for c, w in reasons)
         return (
             f"SELECT source_row, {', '.join(keep)}, list_filter([{cases}], lambda x: x IS NOT NULL) AS reasons "
-            f"FROM (SELECT raw.*, {', '.join(read)} FROM raw)"
+            f"FROM (SELECT part.*, {', '.join(read)} FROM part)"
         )
+
+    def _shown(self, raw: str, columns: Mapping[str, str], *, private: bool) -> str:
+        """SQL of the beginning of a refused value; never of what a private interaction holds."""
+        shown = f"left({raw}::VARCHAR, {SHOWN_CHARS})"
+        if private and any(f.name == "kind" and f.column in columns for f in self.fields):
+            return f"CASE WHEN {_quoted('value of kind')} IN ({PUBLIC}) THEN {shown} ELSE '(not shown)' END"
+        return shown
 
 
 def _quoted(name: str) -> str:
@@ -122,11 +189,11 @@ def microseconds(raw: str, kind: str) -> str:
     if kind.upper().startswith("TIMESTAMP"):
         return f"epoch_us({raw})"
     if _is_number(kind):
-        return f"{raw}::BIGINT"
-    iso = r"'^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$'"
+        return f"try_cast({raw} AS BIGINT)"
+    given = f"{raw}::VARCHAR"
     return (
-        f"CASE WHEN regexp_full_match({raw}, '-?[0-9]{{1,18}}') THEN try_cast({raw} AS BIGINT) "
-        f"WHEN regexp_matches({raw}, {iso}) THEN epoch_us(try_cast({raw} AS TIMESTAMPTZ)) END"
+        f"CASE WHEN regexp_full_match({given}, '{WHOLE}') THEN try_cast({raw} AS BIGINT) "
+        f"WHEN regexp_matches({given}, '{ISO}') THEN epoch_us(try_cast({given} AS TIMESTAMPTZ)) END"
     )
 
 
@@ -138,10 +205,13 @@ def seconds(raw: str, kind: str) -> str:
 
 
 def strings(raw: str, kind: str) -> str:
-    """A list column, or a JSON array of strings."""
+    """A list column, or a JSON array of strings; nulls and empty strings in it are left out."""
     if kind.endswith("[]"):
         return f"list_filter({raw}::VARCHAR[], lambda x: x <> '')"
-    return f"CASE WHEN json_valid({raw}) THEN try_cast(json({raw}) AS VARCHAR[]) END"
+    given = f"{raw}::VARCHAR"
+    return (
+        f"CASE WHEN json_valid({given}) THEN list_filter(try_cast(json({given}) AS VARCHAR[]), lambda x: x <> '') END"
+    )
 
 
 def truth(raw: str, _kind: str) -> str:
@@ -162,14 +232,24 @@ def one_of(allowed: tuple[str, ...]) -> tuple[str, str]:
 
 SHORT = (f"length({{c}}::VARCHAR) > {MAX_ID_CHARS}", f"... is longer than {MAX_ID_CHARS} characters")
 PRINTABLE = ("regexp_matches({c}::VARCHAR, '[[:cntrl:]]')", "holds control characters")
+PLAIN = (
+    "left(ltrim({c}::VARCHAR), 1) IN ('[', '{{') AND json_valid({c}::VARCHAR)",
+    "is a list or an object: expected a text",
+)
 TIME = (
     ("{v} IS NULL", "is no time: expected ISO 8601 with an offset, or integer microseconds UTC"),
     (f"{{v}} < {EARLIEST}", "is before 2000: expected microseconds UTC (seconds or milliseconds?)"),
     ("{v} > {now} + " + str(FUTURE_SLACK), "lies in the future"),
 )
 LONG = (f"length({{c}}::VARCHAR) > {MAX_TEXT_CHARS}", f"... is longer than {MAX_TEXT_CHARS} characters")
-LIST = (
-    ("{v} IS NULL", "is no list: expected a JSON array of strings"),
-    (f"length({{c}}::VARCHAR) > {MAX_TEXT_CHARS}", f"... is longer than {MAX_TEXT_CHARS} characters"),
+NUL = ("contains({v}::VARCHAR, chr(0))", "holds a NUL character")
+UNLISTED = ("{v} IS NULL", "is no list: expected a JSON array of strings")
+NO_ITEMS = (
+    "json_valid({c}::VARCHAR) AND regexp_matches({c}::VARCHAR, '^\\s*\\[\\s*[\\[{{]')",
+    "holds lists or objects: expected a JSON array of strings",
 )
-ID = (SHORT, PRINTABLE)
+TRUTH = ("{v} IS NULL", "is neither true nor false")
+SHARE = ("{v} IS NULL OR NOT ({v} BETWEEN 0 AND 1)", "is no number from 0 to 1")
+LIST = (UNLISTED, NO_ITEMS, LONG, NUL)
+ID = (SHORT, PRINTABLE, PLAIN)
+TEXT = (LONG, NUL)

@@ -28,6 +28,7 @@ from graph.log import EventLog
 from graph.workspace import Workspace
 from ingest.load import Ingested, ingest
 from ingest.readers import source_files
+from ingest.recognise import Reading
 from ingest.schema import EARLIEST, FUTURE_SLACK
 
 UNITS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1, "nanoseconds": 0.001}
@@ -45,7 +46,7 @@ def _to_stderr(line: str) -> None:
 @contextmanager
 def staged(
     paths: Sequence[Path],
-    format_name: str,
+    reading: Reading,
     rejects: Path | None = None,
     say: Callable[[str], None] = _to_stderr,
     *,
@@ -57,7 +58,7 @@ def staged(
 
     Args:
         paths: files, or folders of files.
-        format_name: a module of ingest.formats.
+        reading: a module of ingest.formats by name, `auto`, or a mapping file that was read.
         rejects: where refused rows are kept with their reasons (JSON Lines); without it they are only counted. A file
             that an earlier run left there goes when no row is refused.
         say: is told one line a file, and of every file with refused rows the first one.
@@ -74,7 +75,7 @@ def staged(
         write_bytes(workspace.root / "secrets" / "templates", KEY, mode=0o600)
         try:
             for file in files:
-                _read(workspace, file, format_name, rejects, say, now)
+                _read(workspace, file, reading, rejects, say, now)
         finally:
             _keep_rejects(workspace, rejects)
         yield workspace.log
@@ -83,14 +84,14 @@ def staged(
 def _read(
     workspace: Workspace,
     file: Path,
-    format_name: str,
+    reading: Reading,
     rejects: Path | None,
     say: Callable[[str], None],
     now: int | None,
 ) -> None:
     try:
         with progress(f"reading {file.name}"):
-            done = ingest(workspace, file, format_name, now=now)
+            done = ingest(workspace, file, reading, now=now)
     except InputError as error:
         # the file named there goes with the folder: name the one that stays
         kept = [p for p in _reject_files(workspace) if str(p) in str(error)]

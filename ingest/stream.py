@@ -22,6 +22,7 @@ from graph.files import sha256_of
 from graph.stopping import Stop
 from graph.workspace import Workspace
 from ingest.load import Ingested, ingest
+from ingest.recognise import Reading
 
 LINES = 50_000  # a batch; a smaller one after SECONDS
 SECONDS = 5.0
@@ -57,8 +58,8 @@ class _Told:
 class Stream:
     """One stream into one data folder."""
 
-    def __init__(self, workspace: Workspace, format_name: str, say: Callable[[str], None], stop: Stop) -> None:
-        self.workspace, self.format_name, self.say, self.stop = workspace, format_name, say, stop
+    def __init__(self, workspace: Workspace, reading: Reading, say: Callable[[str], None], stop: Stop) -> None:
+        self.workspace, self.reading, self.say, self.stop = workspace, reading, say, stop
         self.told = _Told()
         self.folder = workspace.root / "incoming"
         self.part, self.file = self.folder / "stdin.part", self.folder / "stdin.jsonl"
@@ -161,7 +162,7 @@ class Stream:
 
     def _ingest(self, file: Path, lines: int) -> None:
         try:
-            self.told.add(lines, ingest(self.workspace, file, self.format_name))
+            self.told.add(lines, ingest(self.workspace, file, self.reading))
         except InputError as error:
             self.told.refused += 1
             kept = file.with_name(f"refused-{sha256_of(file)[:12]}.jsonl")

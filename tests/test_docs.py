@@ -40,10 +40,10 @@ PAGES = [name for name in TRACKED if name.endswith(".md")]
 BLOCK = re.compile(r"^<!-- (tested|file: (\S+)) -->\n```\w+\n(.*?)\n?```$", re.MULTILINE | re.DOTALL)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # hosts that text may name: this machine, names reserved for examples, the licence's own, and those that begin the
-# names of XML namespaces, which nobody asks anything
+# names of XML namespaces, or of a schema's language, which nobody asks anything
 HOSTS = re.compile(
     r"127\.0\.0\.1|localhost|\[::1\]|([\w.-]+\.)?(example|test|invalid)(\.\w+)?|www\.apache\.org|[^\x00-\x7f]\S*"
-    r"|www\.w3\.org|graphml\.graphdrawing\.org|(www\.)?gexf\.net"
+    r"|www\.w3\.org|json-schema\.org|graphml\.graphdrawing\.org|(www\.)?gexf\.net"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingest.schema import ID, TIME, Field, Format, microseconds, text
 
+RECOGNISED = "columns account_id, channel, object_id and at"
 FORMATS = (
     Format(
         "actions",

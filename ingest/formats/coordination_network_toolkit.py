@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graph.errors import InputError
 from graph.model import MAX_ID_CHARS
 from ingest.formats.coortweet import SECONDS
-from ingest.schema import ID, LONG, Field, Format, seconds, text
+from ingest.schema import ID, LONG, TEXT, Field, Format, seconds, text
 
 REPOST, REPLY = "nullif(trim(repost_id::VARCHAR), '')", "nullif(trim(reply_id::VARCHAR), '')"
 
@@ -45,6 +45,7 @@ def _own_urls(raw: str, _kind: str) -> str:
     return f"CASE WHEN {REPOST} IS NULL THEN {links} END"
 
 
+RECOGNISED = "columns message_id, user_id, timestamp, repost_id and reply_id"
 FORMATS = (
     ToolkitFormat(
         "coordination-network-toolkit",
@@ -56,12 +57,13 @@ FORMATS = (
             Field("target_id", _target, source="reply_id"),
             Field("at", seconds, source="timestamp", required=True, check=SECONDS),
             Field("content_id", text, source="message_id", check=ID),
-            Field("text", _own_text, source="message", check=(LONG,)),
+            Field("text", _own_text, source="message", check=TEXT),
             Field("urls", _own_urls, source="urls", check=(LONG,)),
         ),
         row_checks=(
             (f"length({{target_id}}) > {MAX_ID_CHARS}", f"repost_id, reply_id: longer than {MAX_ID_CHARS} characters"),
             ("regexp_matches({target_id}, '[[:cntrl:]]')", "repost_id, reply_id: holds control characters"),
         ),
+        told_by=("message_id", "user_id", "timestamp", "repost_id", "reply_id"),
     ),
 )

@@ -15,6 +15,7 @@ def _share(_raw: str, _kind: str) -> str:
     return "'share'"
 
 
+RECOGNISED = "columns account_id, object_id and timestamp_share"
 FORMATS = (
     Format(
         "coortweet",

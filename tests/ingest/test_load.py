@@ -213,7 +213,7 @@ def test_a_private_template_cannot_be_guessed_without_the_key(tmp_path: Path) ->
         ("i.csv", b"account_id,kind,at\n", "no rows"),
         ("i.csv", b"a,a\n1,2\n", "stands there twice"),
         ("i.csv", b"who,what\n1,2\n", "missing column"),
-        ("i.csv", b"\xff\xfe\x00\x01", "not text in UTF-8"),
+        ("i.csv", b"\xff\xfe\x00\x01", "UTF-16; expected UTF-8"),
         ("i.jsonl", b"nothing\nhere\n", "no line of it is a JSON object"),
         ("i.parquet", b"PAR1 but not really", "cannot be read as parquet"),
         ("i.docx", b"hello", "cannot tell what this is"),
@@ -283,6 +283,48 @@ def test_coortweet_and_actions_formats(workspace: Workspace, tmp_path: Path) -> 
         ("share", "o", 1_600_000_000_000_000),
         ("url", "o2", 1_788_220_800_000_000),
     ]
+
+
+def test_unknown_columns_are_kept_but_not_of_private_interactions(workspace: Workspace, tmp_path: Path) -> None:
+    rows = [
+        {**GOOD, "mood": "up", "geo": {"city": "上海"}, "format_version": 1},
+        {**GOOD, "event_id": "e2", "kind": "message", "mood": "a private word"},
+        {**GOOD, "event_id": "e3"},
+        {**GOOD, "event_id": "e4", "at": "never", "mood": "lost"},
+    ]
+    done = ingest(workspace, write_jsonl(tmp_path / "i.jsonl", *rows), now=NOW)
+    assert (done.appended, done.rejected) == (3, 1)
+    assert logged(workspace, 'SELECT table_name, row_id, account_id, "at", fields FROM extras') == [
+        ("interactions", "e1", "a", 1_788_220_800_000_000, '{"geo":"{\\"city\\":\\"上海\\"}","mood":"up"}')
+    ]
+    accounts = write_jsonl(
+        tmp_path / "a.jsonl",
+        {"account_id": "a", "registration_client": "web", "tier": 1},
+        {"account_id": "a", "registration_client": "web", "tier": 2},
+    )
+    ingest(workspace, accounts, now=NOW)
+    assert logged(workspace, "SELECT row_id, fields FROM extras WHERE table_name = 'accounts'") == [
+        ("a", '{"tier":"2"}')
+    ]
+    assert b"a private word" not in b"".join(p.read_bytes() for p in workspace.root.rglob("*") if p.is_file())
+
+
+def test_a_private_message_that_comes_again_is_a_repeat(workspace: Workspace, tmp_path: Path) -> None:
+    row = {**GOOD, "kind": "message", "text": "a private text that is long enough"}
+    ingest(workspace, write_jsonl(tmp_path / "1.jsonl", row), now=NOW)
+    done = ingest(workspace, write_jsonl(tmp_path / "2.jsonl", row, {**GOOD, "event_id": "e2"}), now=NOW)
+    assert (done.appended, done.repeated, done.rejected) == (1, 1, 0)
+
+
+def test_no_reason_shows_what_is_private(workspace: Workspace, tmp_path: Path) -> None:
+    secret = {**GOOD, "kind": "message", "text": "harbour " * 20_000, "urls": "harbour", "note": "harbour " * 20_000}
+    rows = [GOOD, {**secret, "event_id": "e2"}, {**secret, "event_id": "e3", "kind": "dm"}]
+    done = ingest(workspace, write_jsonl(tmp_path / "i.jsonl", *rows), now=NOW)
+    assert done.rejected == 2
+    assert done.rejects is not None
+    said = done.rejects.read_text()
+    assert "harbour" not in said
+    assert "urls: (not shown) is no list" in said
 
 
 def test_the_real_coortweet_data_loads_whole(workspace: Workspace, shared_data: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,3 +56,14 @@ def test_one_pass_is_what_a_plain_file_takes(tmp_path: Path) -> None:
         table = peers.read(path, "coortweet")
     assert table["content_id"].to_pylist() == [f"c{i}" for i in range(50_000)]  # in the order of the file
     assert table["timestamp_share"].to_pylist() == list(range(1_600_000_000, 1_600_050_000))
+
+
+def test_a_cut_zstd_stream_is_no_short_file(tmp_path: Path) -> None:
+    path = tmp_path / "shares.csv.zst"
+    rows = "".join(f"o{i * 31 % 97},a{i * 7919 % 1009},c{i},{1_600_000_000 + i}\n" for i in range(5000))
+    with pa.CompressedOutputStream(str(path), "zstd") as stream:
+        stream.write(f"{HEADER}\n{rows}".encode())
+    assert peers.read(path, "coortweet").num_rows == 5000
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputError, match="is cut short"):
+        peers.read(path, "coortweet")
