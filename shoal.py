@@ -208,14 +208,13 @@ def _detect_and_score(
     from graph.detect import data_window, detect, run_key
     from graph.measures import measure
     from graph.settings import settings
-    from graph.store import connect
+    from graph.store import loaded
     from graph.versions import versions
 
     log, runs = workspace.log, workspace.runs
     key = {**run_key(log, data_window(log, since, until), config), "scored": True}
-    with connect(workspace, settings(), keep=keep) as store:
-        store.prepare()
-        click.echo(str(store.load(log)))
+    with loaded(workspace, settings(), keep=keep) as (store, report):
+        click.echo(str(report))
         done = runs.find(key)
         if done is None:
             parent = runs.current_or_none()

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from graph.console import progress
+from graph.deeds import DEEDS, KEYS, REGISTRATIONS, prepare
 from graph.errors import ConflictError
-from graph.log import Batch, EventLog
-from graph.model import LOG_TABLES
+from graph.log import EventLog
 from graph.statements import cypher, sql
 
 if TYPE_CHECKING:
@@ -25,40 +25,6 @@ if TYPE_CHECKING:
 
 NODE_BATCH = 10_000
 RELATION_BATCH = 5_000
-
-# label -> the property that names the node
-KEYS = {
-    "Account": "accountId",
-    "Note": "noteId",
-    "GroupChat": "groupId",
-    "Url": "url",
-    "Hashtag": "tag",
-    "Template": "templateId",
-    "Device": "deviceId",
-    "Client": "name",
-    "Object": "objectId",
-}
-# what an account did (graph/sql/deeds.sql) -> relationship type and label of what it did it to
-DEEDS = {
-    "note": ("POSTED", "Note"),
-    "comment": ("COMMENTED_ON", "Note"),
-    "reply": ("REPLIED_TO", "Note"),
-    "like": ("LIKED", "Note"),
-    "share": ("SHARED", "Note"),
-    "collect": ("COLLECTED", "Note"),
-    "view": ("VIEWED", "Note"),
-    "message": ("MESSAGED", "Account"),
-    "follow": ("FOLLOWS", "Account"),
-    "group_message": ("SPOKE_IN", "GroupChat"),
-    "url": ("LINKED", "Url"),
-    "hashtag": ("TAGGED", "Hashtag"),
-    "template": ("USED_TEMPLATE", "Template"),
-    "device": ("USED", "Device"),
-    "client": ("USED", "Client"),
-    "object": ("ACTED_ON", "Object"),
-}
-# channels whose objects are nodes; an order of hashtags is told by other relationships already
-DERIVED = ("url", "hashtag", "template", "message_template")
 
 Rows = list[list[Any]]
 
@@ -70,12 +36,14 @@ class LoadReport:
     batches: int
     nodes: int
     relationships: int
+    bulk: bool = False  # by bulk import
 
     def __str__(self) -> str:
         if not self.batches:
             return "Neo4j holds the whole event log already"
         batches = "1 batch" if self.batches == 1 else f"{self.batches} batches"
-        return f"{batches} loaded: {self.nodes:,} nodes and {self.relationships:,} relationships written"
+        how = " by bulk import" if self.bulk else ""
+        return f"{batches} loaded: {self.nodes:,} nodes and {self.relationships:,} relationships written{how}"
 
 
 def load(driver: Driver, log: EventLog) -> LoadReport:
@@ -98,38 +66,10 @@ def load(driver: Driver, log: EventLog) -> LoadReport:
     with tempfile.TemporaryDirectory(prefix="shoal-load-") as scratch, log.connect() as connection:
         connection.execute("SET temp_directory = $folder", {"folder": scratch})
         with progress("Reading the event log for Neo4j"):
-            _prepare(connection, batches, fresh)
+            prepare(connection, batches, fresh)
         nodes, relationships = _Load(driver, connection).run()
     driver.execute_query(cypher("mark_loaded"), ids=[b.batch_id for b in fresh])
     return LoadReport(len(fresh), nodes, relationships)
-
-
-def _prepare(connection: duckdb.DuckDBPyConnection, batches: list[Batch], fresh: list[Batch]) -> None:
-    """Make the tables that the statements deed_*.sql read."""
-    with_interactions = [b for b in batches if (b.path / "interactions.parquet").exists()]
-    bare = [b for b in batches if b not in with_interactions]
-    for view, table, chosen in (
-        ("log_interactions", "interactions", batches),
-        ("derived_actions", "actions", with_interactions),
-        ("bare_actions", "actions", bare),
-    ):
-        old = _files([b for b in chosen if b not in fresh], table)
-        new = _files([b for b in chosen if b in fresh], table)
-        empty = connection.from_arrow(LOG_TABLES[table].schema.empty_table())
-        relation = empty.project("*, false AS fresh")
-        for files, flag in ((old, "false"), (new, "true")):
-            if files:
-                relation = relation.union(connection.read_parquet(files).project(f"*, {flag} AS fresh"))
-        relation.create_view(view)
-    accounts = connection.from_arrow(LOG_TABLES["accounts"].schema.empty_table())
-    if files := _files(fresh, "accounts"):
-        accounts = connection.read_parquet(files)
-    accounts.project("account_id").distinct().create("fresh_accounts")
-    connection.execute(sql("deeds"), {"derived": list(DERIVED)})
-
-
-def _files(batches: list[Batch], table: str) -> list[str]:
-    return [str(p) for b in batches if (p := b.path / f"{table}.parquet").exists()]
 
 
 class _Load:
@@ -148,7 +88,8 @@ class _Load:
             nodes = self._nodes("Account", self._read("deed_accounts"), advance)
             for what, (_, label) in self.deeds.items():
                 if label != "Account":
-                    nodes += self._nodes(label, self._read("deed_nodes", what=what), advance)
+                    nodes += self._nodes(label, self._read("deed_nodes", {"what": what}), advance)
+        self._thin()
         self._facts(self._read("account_facts"))
         with progress("Loading relationships into Neo4j", self._count("relations")) as advance:
             relations = sum(self._relations(what, *names, advance) for what, names in self.deeds.items())
@@ -172,7 +113,7 @@ class _Load:
         verb = "create" if kind in self.absent else "merge"
         statement = cypher(f"{verb}_acted_on" if what == "object" else f"{verb}_relations", **names)
         written = 0
-        for rows in self._read("deed_relations", what=what, size=RELATION_BATCH):
+        for rows in self._read("deed_relations", {"what": what}, RELATION_BATCH):
             self._write(statement, rows)
             advance(len(rows))
             written += len(rows)
@@ -181,6 +122,23 @@ class _Load:
     def _is_absent(self, kind: str) -> bool:
         record = self.driver.execute_query(cypher("count_type", type=kind)).records[0]
         return not record["n"]
+
+    def _thin(self) -> None:
+        """Say on dense nodes what they do not have, and take away what they got before they were dense."""
+        groups = self.connection.execute("SELECT DISTINCT label, property FROM left_out ORDER BY ALL").fetchall()
+        for label, name in groups:
+            statement = cypher("set_left_out", label=label, key=KEYS[label], property=name)
+            for rows in self._read("left_out_rows", {"label": label, "property": name}):
+                self._write(statement, rows)
+        dense = self.connection.execute("SELECT what, side, node FROM dense ORDER BY ALL").fetchall()
+        for what, side, node in dense:
+            kind, label = {**DEEDS, **REGISTRATIONS}[what]
+            if side == "by":
+                statement = cypher("thin_object", type=kind, label=label, key=KEYS[label])
+            else:
+                statement = cypher("thin_account", type=kind, label=label)
+            while self.driver.execute_query(statement, node=node, size=NODE_BATCH).records[0]["n"] == NODE_BATCH:
+                pass
 
     def _facts(self, batches: Iterator[Rows]) -> None:
         for rows in batches:
@@ -197,9 +155,8 @@ class _Load:
         if rows:
             self.driver.execute_query(statement, rows=rows)
 
-    def _read(self, statement: str, *, what: str | None = None, size: int = NODE_BATCH) -> Iterator[Rows]:
-        parameters = {} if what is None else {"what": what}
-        reader: pa.RecordBatchReader = self.connection.sql(sql(statement), params=parameters).to_arrow_reader(size)
+    def _read(self, statement: str, given: dict[str, str] | None = None, size: int = NODE_BATCH) -> Iterator[Rows]:
+        reader: pa.RecordBatchReader = self.connection.sql(sql(statement), params=given or {}).to_arrow_reader(size)
         for batch in reader:
             for start in range(0, batch.num_rows, size):
                 part = batch.slice(start, size)
