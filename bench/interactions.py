@@ -14,7 +14,7 @@ import duckdb
 MAKE = """
     WITH drawn AS (
         SELECT
-            i,
+            i::BIGINT AS i,
             (hash(i, 1, $seed) % 1000000) / 1e6 AS a, (hash(i, 2, $seed) % 1000000) / 1e6 AS k,
             (hash(i, 3, $seed) % 1000000) / 1e6 AS o, (hash(i, 4, $seed) % 1000000) / 1e6 AS t,
             hash(i, 5, $seed) AS words, hash(i, 6, $seed) % 100 AS extra, hash(i, 7, $seed) AS device
@@ -34,7 +34,7 @@ MAKE = """
         'e' || i AS event_id,
         'acc-' || account AS account_id,
         kind,
-        1788000000000000 + (i * (2419200000000 // $rows)) + hash(i) % 1000000 AS "at",
+        (1788000000000000 + i * (2419200000000 // $rows) + hash(i) % 1000000)::BIGINT AS "at",
         CASE kind WHEN 'note' THEN NULL WHEN 'follow' THEN 'acc-' || target // 2
             WHEN 'message' THEN 'acc-' || target // 2
             WHEN 'group_message' THEN 'grp-' || target // 50 ELSE 'note-' || target END AS target_id,

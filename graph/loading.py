@@ -2,19 +2,21 @@
 
 Only batches that are not in yet are loaded, and a batch counts as in when everything before it is. What
 is written are absolute values, computed over the whole log for every key such a batch touches. So a load
-that was killed is repeated without harm, and loading in steps gives the same graph as loading at once.
+that was killed goes on about where it was and repeats a little without harm, and loading in steps gives the
+same graph as loading at once, or as bulk import (graph.bulk).
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
-from graph.console import progress
+from graph.console import Advance, progress
 from graph.deeds import DEEDS, KEYS, REGISTRATIONS, prepare
 from graph.errors import ConflictError
+from graph.files import digest_of
 from graph.log import EventLog
 from graph.statements import cypher, sql
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 NODE_BATCH = 10_000
 RELATION_BATCH = 5_000
+MARK_EVERY = 100_000  # rows of a step after which it is marked how far it is: some ten seconds of work
 
 Rows = list[list[Any]]
 
@@ -67,16 +70,21 @@ def load(driver: Driver, log: EventLog) -> LoadReport:
         connection.execute("SET temp_directory = $folder", {"folder": scratch})
         with progress("Reading the event log for Neo4j"):
             prepare(connection, batches, fresh)
-        nodes, relationships = _Load(driver, connection).run()
+        nodes, relationships = _Load(driver, connection, digest_of([b.batch_id for b in fresh])).run()
     driver.execute_query(cypher("mark_loaded"), ids=[b.batch_id for b in fresh])
     return LoadReport(len(fresh), nodes, relationships)
 
 
 class _Load:
-    """One load: all nodes, then all relationships, in sorted order, a batch a transaction."""
+    """One load: all nodes, then all relationships, in sorted order, a batch a transaction.
 
-    def __init__(self, driver: Driver, connection: duckdb.DuckDBPyConnection) -> None:
-        self.driver, self.connection = driver, connection
+    Marks in the database tell how far each step is, so that the load of the same batches goes on there if it is killed.
+    """
+
+    def __init__(self, driver: Driver, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        self.driver, self.connection, self.name = driver, connection, name
+        marks = driver.execute_query(cypher("load_marks"), load=name).records
+        self.marks: dict[str, int] = {mark["step"]: mark["rows"] for mark in marks}
         kinds = self.connection.execute("SELECT DISTINCT what FROM deeds").fetchall()
         present = {row[0] for row in kinds}
         self.deeds = {what: names for what, names in DEEDS.items() if what in present}
@@ -85,10 +93,10 @@ class _Load:
     def run(self) -> tuple[int, int]:
         """Returns nodes and relationships written."""
         with progress("Loading nodes into Neo4j", self._count("nodes")) as advance:
-            nodes = self._nodes("Account", self._read("deed_accounts"), advance)
+            nodes = self._nodes("Account", "Account", self._read("deed_accounts"), advance)
             for what, (_, label) in self.deeds.items():
                 if label != "Account":
-                    nodes += self._nodes(label, self._read("deed_nodes", {"what": what}), advance)
+                    nodes += self._nodes(what, label, self._read("deed_nodes", {"what": what}), advance)
         self._thin()
         self._facts(self._read("account_facts"))
         with progress("Loading relationships into Neo4j", self._count("relations")) as advance:
@@ -99,25 +107,34 @@ class _Load:
         text = {"nodes": "SELECT count(DISTINCT (what, object)) FROM deeds", "relations": "SELECT count(*) FROM deeds"}
         return int(self.connection.execute(text[what]).fetchall()[0][0])
 
-    def _nodes(self, label: str, batches: Iterator[Rows], advance: Callable[[float], None]) -> int:
-        statement, written = cypher("merge_nodes", label=label, key=KEYS[label]), 0
-        for rows in batches:
-            self._write(statement, rows)
-            advance(len(rows))
-            written += len(rows)
-        return written
+    def _nodes(self, step: str, label: str, batches: Iterator[pa.RecordBatch], advance: Advance) -> int:
+        return self._step(f"nodes {step}", cypher("merge_nodes", label=label, key=KEYS[label]), batches, advance)
 
-    def _relations(self, what: str, kind: str, label: str, advance: Callable[[float], None]) -> int:
+    def _relations(self, what: str, kind: str, label: str, advance: Advance) -> int:
         names = {"type": kind, "label": label, "key": KEYS[label]}
         # making is twice as fast as looking first, and safe only where there is nothing to find
         verb = "create" if kind in self.absent else "merge"
         statement = cypher(f"{verb}_acted_on" if what == "object" else f"{verb}_relations", **names)
-        written = 0
-        for rows in self._read("deed_relations", {"what": what}, RELATION_BATCH):
-            self._write(statement, rows)
-            advance(len(rows))
-            written += len(rows)
-        return written
+        rows = self._read("deed_relations", {"what": what}, RELATION_BATCH)
+        return self._step(f"relations {what}", statement, rows, advance)
+
+    def _step(self, step: str, statement: LiteralString, batches: Iterator[pa.RecordBatch], advance: Advance) -> int:
+        """Write the rows of a step that are not written yet; returns how many there are in all."""
+        done = marked = self.marks.get(step, 0)
+        advance(done)
+        seen = 0
+        for batch in batches:
+            fresh = batch.slice(max(done - seen, 0))
+            seen += batch.num_rows
+            if not fresh.num_rows:
+                continue
+            self._write(statement, _rows(fresh))
+            advance(fresh.num_rows)
+            done = seen
+            if done - marked >= MARK_EVERY:
+                self.driver.execute_query(cypher("set_load_mark"), load=self.name, step=step, rows=done)
+                marked = done
+        return done
 
     def _is_absent(self, kind: str) -> bool:
         record = self.driver.execute_query(cypher("count_type", type=kind)).records[0]
@@ -128,8 +145,8 @@ class _Load:
         groups = self.connection.execute("SELECT DISTINCT label, property FROM left_out ORDER BY ALL").fetchall()
         for label, name in groups:
             statement = cypher("set_left_out", label=label, key=KEYS[label], property=name)
-            for rows in self._read("left_out_rows", {"label": label, "property": name}):
-                self._write(statement, rows)
+            for batch in self._read("left_out_rows", {"label": label, "property": name}):
+                self._write(statement, _rows(batch))
         dense = self.connection.execute("SELECT what, side, node FROM dense ORDER BY ALL").fetchall()
         for what, side, node in dense:
             kind, label = {**DEEDS, **REGISTRATIONS}[what]
@@ -140,8 +157,9 @@ class _Load:
             while self.driver.execute_query(statement, node=node, size=NODE_BATCH).records[0]["n"] == NODE_BATCH:
                 pass
 
-    def _facts(self, batches: Iterator[Rows]) -> None:
-        for rows in batches:
+    def _facts(self, batches: Iterator[pa.RecordBatch]) -> None:
+        for batch in batches:
+            rows = _rows(batch)
             self._write(cypher("set_accounts"), rows)
             for label, column in (("Client", 4), ("Device", 5)):
                 pairs = [[row[0], row[column]] for row in rows]
@@ -155,9 +173,14 @@ class _Load:
         if rows:
             self.driver.execute_query(statement, rows=rows)
 
-    def _read(self, statement: str, given: dict[str, str] | None = None, size: int = NODE_BATCH) -> Iterator[Rows]:
+    def _read(
+        self, statement: str, given: dict[str, str] | None = None, size: int = NODE_BATCH
+    ) -> Iterator[pa.RecordBatch]:
         reader: pa.RecordBatchReader = self.connection.sql(sql(statement), params=given or {}).to_arrow_reader(size)
         for batch in reader:
             for start in range(0, batch.num_rows, size):
-                part = batch.slice(start, size)
-                yield [list(row) for row in zip(*(column.to_pylist() for column in part.columns), strict=True)]
+                yield batch.slice(start, size)
+
+
+def _rows(batch: pa.RecordBatch) -> Rows:
+    return [list(row) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 SCHEMA_VERSION = 1
-UNIQUE = {**KEYS, "View": "name", "LoadedBatch": "batchId", "Schema": "name"}
+UNIQUE = {**KEYS, "View": "name", "LoadedBatch": "batchId", "LoadMark": "step", "Schema": "name"}
 SCORE_INDEX = "account_score"
 UNIQUE_IN_VIEW = {"Run": "runId", "Cluster": "clusterId", "Network": "networkId"}
 RETRY_S = 10.0
@@ -95,7 +95,7 @@ class GraphStore:
         """Delete all that Shoal wrote, and nothing else. Killed half-way, the next load writes all again."""
         with progress("Emptying Neo4j"), self.driver.session() as session:
             # first the marks that say that something is whole
-            for label in ("LoadedBatch", "View", *UNIQUE, *UNIQUE_IN_VIEW):
+            for label in ("LoadedBatch", "LoadMark", "View", *UNIQUE, *UNIQUE_IN_VIEW):
                 session.run(cypher("wipe_nodes", label=label)).consume()
 
 

@@ -147,6 +147,7 @@ def test_steps_equal_once_and_twice_changes_nothing(
 def test_killed_anywhere_then_repeated(store: GraphStore, log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "RELATION_BATCH", 7)
     monkeypatch.setattr(loading, "NODE_BATCH", 7)
+    monkeypatch.setattr(loading, "MARK_EVERY", 10)
     append(log, **random_batch(1))
     store.load(log)
     for seed in (2, 3):
@@ -164,6 +165,39 @@ def test_killed_anywhere_then_repeated(store: GraphStore, log: EventLog, monkeyp
     store.prepare()
     store.load(log)
     assert snapshot(store) == repeated
+
+
+def test_what_was_killed_goes_on_where_it_was(
+    store: GraphStore, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 60 likes in batches of 10, 40 are in when the server goes away; then only the rest is written."""
+    monkeypatch.setattr(loading, "RELATION_BATCH", 10)
+    monkeypatch.setattr(loading, "MARK_EVERY", 20)
+    rows = [
+        {"event_id": f"e{i}", "account_id": f"a{i:02}", "kind": "like", "at": T0, "target_id": "n"} for i in range(60)
+    ]
+    append(log, interactions=rows)
+
+    class Watching(Mortal):
+        likes: list[list[Any]]
+
+        def execute_query(self, query: str, *args: Any, **kwargs: Any) -> Any:
+            if "LIKED" in query and "rows" in kwargs:
+                if len(self.likes) == self.left:
+                    raise ServiceUnavailable("gone")
+                self.likes += kwargs["rows"]
+            return self.driver.execute_query(query, *args, **kwargs)
+
+    first, second = Watching(store.driver, 40), Watching(store.driver, 10**6)
+    for watching in (first, second):
+        watching.likes = []
+    with pytest.raises(ServiceUnavailable):
+        loading.load(first, log)  # type: ignore[arg-type]
+    assert store.counts()["LIKED"] == 40
+    report = loading.load(second, log)  # type: ignore[arg-type]
+    assert [row[0] for row in second.likes] == [f"a{i}" for i in range(40, 60)]
+    assert report.relationships == store.counts()["LIKED"] == 60
+    assert "LoadMark" not in store.counts()
 
 
 def test_another_log_is_refused(store: GraphStore, log: EventLog, tmp_path: Path) -> None:
