@@ -3,9 +3,9 @@
     .venv/bin/python bench/loading.py [--rows N ...] [--seed S]
 
 Both are `shoal load`, the whole command in a data folder whose Neo4j never ran: start of Python and of the server,
-constraints, load, stop. `load` is the part of it from reading the log to the last write (for bulk import: until the
-server answers, which it has to be started for); `MB` is the largest process, Neo4j's own included. Afterwards both
-databases are asked for the number of their nodes and relationships by kind.
+constraints, load, stop. `load` is the part of it from reading the log to the last write, without the start of the
+server, which both need once; `peak_mb` is the largest process, Neo4j's own included. Afterwards both databases are
+asked for the number of their nodes and relationships by kind.
 
 Synthetic: bench/interactions.py. Figures of a busy machine say less than their ratio.
 """
@@ -37,8 +37,7 @@ def loaded(folder: Path, log: Path, way: str) -> dict[str, Any]:
     shutil.copytree(log, folder / "log")
     figures = ended([SHOAL, "load", WAYS[way], "--dir", str(folder)])
     phases = [(name, float(seconds)) for name, seconds in PHASE.findall(figures.pop("words"))]
-    start = sum(seconds for name, seconds in phases if name == "Starting Neo4j")
-    load = sum(seconds for name, seconds in phases if name not in ASIDE) + (start if way == "bulk import" else 0.0)
+    load = sum(seconds for name, seconds in phases if name not in ASIDE)
     print(f"  {way}: " + ", ".join(f"{name} {seconds:g} s" for name, seconds in phases), flush=True)
     return {"way": way, "load s": round(load, 1), **{k: figures[k] for k in ("wall_s", "cpu_s", "peak_mb")}}
 
