@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,14 +147,16 @@ def demo(accounts: int, seed: int, folder: Path, *, keep: bool) -> None:
 @click.option("--api/--no-api", default=True, show_default=True, help="Start the API and its worker as well.")
 @dir_option
 def up(folder: Path | None, *, api: bool) -> None:
-    """Start Neo4j, and the API with its worker, in the background."""
-    from graph.embedded import start
+    """Start Neo4j, and the API with its worker, in the background.
+
+    A large event log is loaded by the way if Neo4j never ran in this folder.
+    """
     from graph.settings import settings
     from graph.workspace import Workspace
 
     workspace = Workspace(folder or settings().dir)
     if settings().neo4j_uri is None:
-        start(workspace, settings())
+        _start_neo4j(workspace)
     if api:
         _start_api(workspace)
     _status(workspace)
@@ -299,6 +301,28 @@ def _default_config() -> DetectConfig:
     return DetectConfig()
 
 
+def _start_neo4j(workspace: Workspace) -> None:
+    """Start embedded Neo4j; in a folder where it never ran with a large log in it, which is fast only then."""
+    from graph.bulk import is_worth_it
+    from graph.embedded import has_database, start
+    from graph.errors import ConflictError
+    from graph.settings import settings
+    from graph.store import loaded
+
+    with ExitStack() as stack:
+        fill = not has_database(workspace) and is_worth_it(workspace.log)
+        if fill:
+            try:
+                stack.enter_context(workspace.writing())
+            except ConflictError:  # whoever writes here now loads as well
+                fill = False
+        if not fill:
+            start(workspace, settings())
+            return
+        _, report = stack.enter_context(loaded(workspace, settings(), keep=True))
+        click.echo(str(report))
+
+
 def _start_api(workspace: Workspace) -> None:
     from graph.background import spawn
 
@@ -328,14 +352,13 @@ def _detect_and_score(
     from graph.detect import data_window, detect, run_key
     from graph.measures import measure
     from graph.settings import settings
-    from graph.store import connect
+    from graph.store import loaded
     from graph.versions import versions
 
     log, runs = workspace.log, workspace.runs
     key = {**run_key(log, data_window(log, since, until), config), "scored": True}
-    with connect(workspace, settings(), keep=keep) as store:
-        store.prepare()
-        click.echo(str(store.load(log)))
+    with loaded(workspace, settings(), keep=keep) as (store, report):
+        click.echo(str(report))
         done = runs.find(key)
         if done is None:
             parent = runs.current_or_none()

@@ -26,6 +26,8 @@ SCRIPTS = {
     ),
     "hot": ([], ["--toolkit", "400"]),
     "templates": ([], ["--texts", "100000"]),
+    "ingesting": (["--rows", "100000", "1000000", "--times", "1"], ["--rows", "1000000", "10000000", "--times", "1"]),
+    "loading": (["--rows", "100000"], ["--rows", "100000", "1000000", "10000000"]),
     "leiden": (["--only", "goal", "libraries", "--seeds", "1"], []),
     "quality": (["--kinds", "without,heavy,farms", "--seeds", "1-1"], ["--seeds", "1-5"]),
 }

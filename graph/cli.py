@@ -158,19 +158,21 @@ def cluster(edges: Path, out: Path, weighing: Weighing | None, seed: int, alpha:
 
 @click.command()
 @click.option("--wipe", is_flag=True, help="Drop what Neo4j holds first, and build it again from log and run.")
+@click.option(
+    "--bulk/--no-bulk",
+    default=None,
+    help="Whether to fill an empty embedded Neo4j by bulk import (default: where the log is large enough to pay).",
+)
 @dir_option
-def load(folder: Path | None, *, wipe: bool) -> None:
+def load(folder: Path | None, *, wipe: bool, bulk: bool | None) -> None:
     """Load the event log and the current run into Neo4j."""
     from graph.settings import settings
-    from graph.store import connect
+    from graph.store import loaded
     from graph.workspace import Workspace
 
     workspace = Workspace(folder or settings().dir)
-    with workspace.writing(), connect(workspace, settings()) as store:
-        if wipe:
-            store.wipe()
-        store.prepare()
-        click.echo(str(store.load(workspace.log)))
+    with workspace.writing(), loaded(workspace, settings(), wipe=wipe, bulk=bulk) as (store, report):
+        click.echo(str(report))
         run = workspace.runs.current_or_none()
         if run is not None:
             store.show_run(run)

@@ -76,17 +76,48 @@ def find(workspace: Workspace) -> Server | None:
 def stop(workspace: Workspace) -> bool:
     """Stop the folder's server cleanly. Returns whether there was one."""
     with _alone(workspace):
-        server = find(workspace)
-        if server is None:
-            return False
+        return _stop(workspace) is not None
+
+
+def has_database(workspace: Workspace) -> bool:
+    """Whether the folder holds a database, empty or not; False: no server ever started there."""
+    home = _home(workspace)
+    return (home / "data" / "databases" / "neo4j").exists() or (home / "imported" / "data").exists()
+
+
+def replace(workspace: Workspace, staged: Path) -> dict[str, int]:
+    """Put the database that was imported into `staged` in the place of the folder's own; users and passwords stay.
+
+    A server that runs is stopped. Killed anywhere, the next start finds the old database whole, or the new one.
+
+    Args:
+        workspace: the data folder.
+        staged: a folder beside the server's `data`, with a `data` of its own (graph.bulk).
+
+    Returns:
+        Settings (ports) with which a new server is found where the stopped one was; empty if none ran.
+    """
+    with _alone(workspace):
+        record, stopped = _record(workspace), _stop(workspace)
+        neo4j_home.hand_over(_home(workspace), staged)
+    if stopped is None or record is None:
+        return {}
+    return {"bolt_port": record["bolt"], "http_port": record["http"]}
+
+
+def _stop(workspace: Workspace) -> Server | None:
+    """Stop the folder's server; the caller holds the lock. Returns the one there was."""
+    server = find(workspace)
+    if server is not None:
         with progress("Stopping Neo4j"):
             _end(server.pid, STOP_S)
         (_home(workspace) / "server.json").unlink(missing_ok=True)
-    return True
+    return server
 
 
 def _start(workspace: Workspace, settings: Settings, distribution: Path) -> Server:
     home, password = _home(workspace), workspace.secret("neo4j")
+    neo4j_home.adopt(home)
     fixed = {"SHOAL_BOLT_PORT": settings.bolt_port, "SHOAL_HTTP_PORT": settings.http_port}
     for name, port in fixed.items():
         if port and not _is_free(port):

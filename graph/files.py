@@ -25,7 +25,7 @@ def digest_of(value: object) -> str:
 
 
 def sync_file(path: Path) -> None:
-    """Make a file's content survive a power cut."""
+    """Make what was written to a file survive a power cut."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

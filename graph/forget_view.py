@@ -2,7 +2,8 @@
 
 An account's node, relationships and the objects that only it touched go; where others acted on it, a node with its
 pseudonym stays. One transaction an account, so a call that is killed is called again. Where events from before a time
-go, every count may change, and the graph is built anew.
+go, every count may change, and the graph is built anew; so it is where relationships were left out because they were
+too many (graph.deeds), since with one account less they may be few enough.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def forget_in_view(store: GraphStore, workspace: Workspace, wish: Wish) -> None:
     """Take it out of Neo4j. Log and runs have forgotten it already; the current run is shown anew."""
-    if wish.before is not None:
+    if wish.before is not None or store.driver.execute_query(cypher("has_left_out")).records[0]["found"]:
         store.wipe()
         store.prepare()
         store.load(workspace.log)

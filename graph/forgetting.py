@@ -183,7 +183,7 @@ def _goes(table: str, wish: Wish) -> str:
     """SQL: whether a row goes. With `before`, account facts go with the last event that names the account."""
     conditions = ["account_id IN (SELECT name FROM _gone)"] if "account_id" in LOG_TABLES[table].columns else []
     if wish.before is not None and "at" in LOG_TABLES[table].columns:
-        conditions.append(f'"at" < {wish.before}')
+        conditions.append(f'coalesce("at" < {wish.before}, false)')
     if wish.before is not None and table == "accounts":
         conditions.append("account_id NOT IN (SELECT name FROM _present WHERE name IS NOT NULL)")
     return f"({' OR '.join(conditions) or 'false'})"

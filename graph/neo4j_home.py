@@ -5,18 +5,21 @@ DIR/neo4j/
     data/                               databases; data/dbms/auth.ini makes the first password
     logs/console.log                    what the present (or last) server printed
     server.json                         ports and process of the present server (graph.embedded)
+    importing/                          a bulk import in the making (graph.bulk); after a crash begun anew
+    imported/, replaced/                a finished one on its way into data/, and what lay there before (`adopt`)
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from graph.files import write_bytes
+from graph.files import sync_file, sync_folder, write_bytes
 from graph.settings import Settings
 
 USERNAME = "neo4j"
@@ -100,26 +103,66 @@ def prepare(home: Path, distribution: Path, password: str, ports: tuple[int, int
     text = [f"{key}={value}" for key, value in lines.items()]
     text += [f"server.jvm.additional={flag}" for flag in JAVA_FLAGS]  # read by Neo4j's admin tools
     write_bytes(home / "conf" / "neo4j.conf", ("\n".join(text) + "\n").encode())
-    return _java_arguments(home, distribution, sizes)
-
-
-def _java_arguments(home: Path, distribution: Path, sizes: Memory) -> Path:
-    jars = [*sorted((distribution / "plugins").glob("*.jar")), *sorted((distribution / "lib").glob("*.jar"))]
-    arguments = [
-        *JAVA_FLAGS,
-        f"-Xms{min(sizes.heap, 512)}m",
-        f"-Xmx{sizes.heap}m",
-        "-cp",
-        ":".join(map(str, jars)),
+    ending = [
         "org.neo4j.server.Neo4jCommunity",
         f"--home-dir={home}",
         f"--config-dir={home / 'conf'}",
         "--console-mode",
     ]
-    path = home / "conf" / "java.args"
+    return java_arguments(home / "conf" / "java.args", distribution, sizes.heap, ending)
+
+
+def java_arguments(path: Path, distribution: Path, heap: int, ending: list[str]) -> Path:
+    """Write a file of Java arguments: Neo4j's jars, the heap (MiB), and at the end the main class with its own."""
+    jars = [*sorted((distribution / "plugins").glob("*.jar")), *sorted((distribution / "lib").glob("*.jar"))]
+    arguments = [
+        *JAVA_FLAGS,
+        f"-Xms{min(heap, 512)}m",
+        f"-Xmx{heap}m",
+        "-cp",
+        ":".join(map(str, jars)),
+        *ending,
+    ]
     quoted = ['"' + a.replace("\\", "\\\\").replace('"', '\\"') + '"' for a in arguments]
     write_bytes(path, ("\n".join(quoted) + "\n").encode())
     return path
+
+
+def hand_over(home: Path, staged: Path) -> None:
+    """Put the database that lies in `staged` in the place of the folder's own. No server may be running.
+
+    What else lies in `data` (the system's database with users and passwords) is kept. From the rename of `staged` on
+    the new database is the folder's, whatever happens.
+    """
+    adopt(home)  # what a crash left here
+    if (home / "data").exists():
+        shutil.copytree(home / "data", staged / "data", dirs_exist_ok=True, ignore=_replaced)
+    for file in staged.rglob("*"):
+        if file.is_file():
+            sync_file(file)
+    staged.rename(home / "imported")
+    sync_folder(home)
+    adopt(home)
+
+
+def _replaced(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == "neo4j" and Path(folder).name in ("databases", "transactions")]
+
+
+def adopt(home: Path) -> None:
+    """Put a finished import (home/imported) in the place of the database. No server may be running.
+
+    Killed anywhere in it, the next call goes on: until the last rename the finished import is complete where it is.
+    """
+    imported, data, replaced = home / "imported", home / "data", home / "replaced"
+    if (imported / "data").exists():
+        if data.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+            data.rename(replaced)
+        (imported / "data").rename(data)
+        sync_folder(home)
+    for rest in (imported, replaced):
+        shutil.rmtree(rest, ignore_errors=True)
 
 
 def _auth_line(password: str) -> str:

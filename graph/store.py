@@ -5,16 +5,19 @@ Everything here is a view: it can be wiped and built again from event log and ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from graph import embedded, loading, view
+from graph.bulk import build, is_worth_it
 from graph.console import progress
+from graph.deeds import KEYS
 from graph.errors import ConflictError, DeniedError, InputError, UnavailableError
-from graph.loading import KEYS, LoadReport
+from graph.loading import LoadReport
 from graph.log import EventLog
 from graph.runs import Run
 from graph.settings import Settings
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 SCHEMA_VERSION = 1
-UNIQUE = {**KEYS, "View": "name", "LoadedBatch": "batchId", "Schema": "name"}
+UNIQUE = {**KEYS, "View": "name", "LoadedBatch": "batchId", "LoadMark": "step", "Schema": "name"}
+SCORE_INDEX = "account_score"
 UNIQUE_IN_VIEW = {"Run": "runId", "Cluster": "clusterId", "Network": "networkId"}
 RETRY_S = 10.0
 SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
@@ -50,7 +54,7 @@ class GraphStore:
             for label, key in keys.items():
                 names = {"name": f"{label}_{key}", "label": label, "key": key}
                 self.driver.execute_query(cypher(statement, **names))
-        self.driver.execute_query(cypher("score_index"))
+        self.driver.execute_query(cypher("score_index", name=SCORE_INDEX))
         self.driver.execute_query(cypher("await_indexes"))
         self.driver.execute_query(cypher("set_schema"), version=SCHEMA_VERSION)
 
@@ -78,11 +82,20 @@ class GraphStore:
             for record in self.driver.execute_query(cypher(statement)).records
         }
 
+    def holds_only(self, labels: Iterable[str]) -> bool:
+        """Whether every node has one of these of Shoal's labels, and nobody has made an index of their own."""
+        count = self.driver.execute_query(cypher("count_all")).records[0]["n"]
+        for label in labels:
+            count -= self.driver.execute_query(cypher("count_label", label=label)).records[0]["n"]
+        names = [f"{label}_{key}" for label, key in {**UNIQUE, **UNIQUE_IN_VIEW}.items()]
+        foreign = self.driver.execute_query(cypher("foreign_indexes"), names=[*names, SCORE_INDEX]).records
+        return count == 0 and not foreign
+
     def wipe(self) -> None:
         """Delete all that Shoal wrote, and nothing else. Killed half-way, the next load writes all again."""
         with progress("Emptying Neo4j"), self.driver.session() as session:
             # first the marks that say that something is whole
-            for label in ("LoadedBatch", "View", *UNIQUE, *UNIQUE_IN_VIEW):
+            for label in ("LoadedBatch", "LoadMark", "View", *UNIQUE, *UNIQUE_IN_VIEW):
                 session.run(cypher("wipe_nodes", label=label)).consume()
 
 
@@ -114,6 +127,67 @@ def connect(workspace: Workspace, settings: Settings, *, keep: bool = False) -> 
     finally:
         if started and not keep:
             embedded.stop(workspace)
+
+
+@contextmanager
+def loaded(
+    workspace: Workspace, settings: Settings, *, keep: bool = False, wipe: bool = False, bulk: bool | None = None
+) -> Iterator[tuple[GraphStore, LoadReport]]:
+    """Open Neo4j (see `connect`) with the whole event log in it. The caller holds `workspace.writing()`.
+
+    An embedded Neo4j that is empty is filled by bulk import where the log is large (graph.bulk), else in transactions
+    (graph.loading); the graph is the same.
+
+    Args:
+        workspace: the data folder.
+        settings: with `neo4j_uri`, nothing is started, and never a bulk import made.
+        keep: leave a server that this call started running.
+        wipe: drop what Neo4j holds first.
+        bulk: insist on bulk import, or forbid it (default: as it pays).
+
+    Raises:
+        ConflictError: bulk import is insisted on where it cannot be had; see also `connect` and graph.loading.load.
+    """
+    started = embedded.find(workspace) is None
+    report = None
+    try:
+        if bulk or (bulk is None and settings.neo4j_uri is None and is_worth_it(workspace.log)):
+            report, settings = _fill(workspace, settings, wipe=wipe)
+            if bulk and report is None:
+                where = settings.neo4j_uri or workspace.neo4j
+                raise ConflictError(
+                    f"bulk import needs an embedded Neo4j that is empty, and {where} is none: "
+                    "`shoal load --wipe --bulk` drops what Shoal wrote there first"
+                )
+        with connect(workspace, settings, keep=True) as store:
+            if wipe and report is None:
+                store.wipe()
+            store.prepare()
+            yield store, report or store.load(workspace.log)
+    finally:
+        if started and not keep and settings.neo4j_uri is None:
+            embedded.stop(workspace)
+
+
+def _fill(workspace: Workspace, settings: Settings, *, wipe: bool) -> tuple[LoadReport | None, Settings]:
+    """Fill an embedded Neo4j by bulk import; nothing, if that would lose what is in it.
+
+    Returns what was loaded, and the settings with which the server is found where it was.
+    """
+
+    def is_free() -> bool:
+        if not embedded.has_database(workspace):
+            return True
+        with connect(workspace, settings, keep=True) as store:
+            return store.holds_only((*UNIQUE, *UNIQUE_IN_VIEW) if wipe else ("Schema",))
+
+    if settings.neo4j_uri or not is_free():
+        return None, settings
+    staged, report = build(workspace, settings, workspace.log, SCHEMA_VERSION)
+    if not is_free():  # somebody began to work in it meanwhile
+        shutil.rmtree(staged)
+        return None, settings
+    return report, settings.model_copy(update=embedded.replace(workspace, staged))
 
 
 @contextmanager

@@ -91,27 +91,27 @@ def _held(connection: Any, source: str, key: str) -> pa.Table:
 def _actions(source: str) -> str:
     """SQL of the action table, over the tables that `derive` registers."""
     kinds = " ".join(f"WHEN '{kind}' THEN '{prefix}:'" for kind, prefix in TARGETS.items())
+    same = 'event_id, account_id, "at", content_id'
     return f"""
-        WITH new AS MATERIALIZED (SELECT *, {_PRIVATE} AS private FROM {source}),
+        WITH new AS (SELECT *, {_PRIVATE} AS private FROM {source}),
         raws AS (
-            SELECT event_id, private, 'url' AS channel, unnest(urls) AS raw FROM new
+            SELECT {same}, private, 'url' AS channel, unnest(urls) AS raw FROM new
             UNION ALL
-            SELECT event_id, private, 'hashtag', unnest(hashtags) FROM new
+            SELECT {same}, private, 'hashtag', unnest(hashtags) FROM new
             UNION ALL
-            SELECT event_id, private, 'hashtag_sequence', to_json(hashtags)::VARCHAR FROM new
+            SELECT {same}, private, 'hashtag_sequence', to_json(hashtags)::VARCHAR FROM new
             WHERE len(hashtags) >= {SEQUENCE}
         ),
         objects AS (
-            SELECT event_id, kind AS channel, CASE kind {kinds} END || target_id AS object_id
+            SELECT {same}, kind AS channel, CASE kind {kinds} END || target_id AS object_id
             FROM new WHERE kind <> 'note'
+            UNION ALL  -- one text may name an object twice; nothing else makes two rows of one key
+            SELECT DISTINCT {same}, channel, object_id FROM raws JOIN _held USING (channel, private, raw)
             UNION ALL
-            SELECT r.event_id, r.channel, h.object_id FROM raws r JOIN _held h USING (channel, private, raw)
-            UNION ALL
-            SELECT n.event_id, CASE WHEN n.private THEN 'message_template' ELSE 'template' END,
-                'template:' || t.template_id
-            FROM new n JOIN _templates t USING (private, text)
+            SELECT {same}, CASE WHEN private THEN 'message_template' ELSE 'template' END, 'template:' || template_id
+            FROM new JOIN _templates USING (private, text)
         )
-        SELECT DISTINCT o.event_id, i.account_id, o.channel, o.object_id, i."at", i.content_id
-        FROM objects o JOIN new i USING (event_id) WHERE o.object_id IS NOT NULL
-        ORDER BY i."at", o.event_id, o.channel, o.object_id
+        SELECT event_id, account_id, channel, object_id, "at", content_id
+        FROM objects WHERE object_id IS NOT NULL
+        ORDER BY "at", event_id, channel, object_id
     """

@@ -14,6 +14,7 @@ from typing import Any
 
 from graph.model import LOG_TABLES
 from graph.words import count, number
+from graph.forgotten import Gate
 from graph.workspace import Workspace
 from ingest.load import resolved, without_private
 from ingest.readers import open_raw
@@ -39,17 +40,20 @@ def preview(workspace: Workspace, path: Path, reading: Reading = "native", *, no
             if note:
                 yield f"{path}: {note}"
             for form in forms:
-                yield from _table(connection, path, form, now or time.time_ns() // 1000, first=form is forms[0])
+                at = now or time.time_ns() // 1000
+                yield from _table(connection, workspace.gate, path, form, at, first=form is forms[0])
     finally:
         connection.close()
 
 
-def _table(connection: Any, path: Path, form: Format, now: int, *, first: bool) -> Iterator[str]:
+def _table(
+    connection: Any, gate: Gate, path: Path, form: Format, now: int, *, first: bool
+) -> Iterator[str]:
     if form.aside:
         yield f"{path}: {form.table} would be set aside; {form.aside}"
         return
     columns = take_part(connection, form, path)
-    found = validate(connection, form, columns, now, workspace.gate)
+    found = validate(connection, form, columns, now, gate)
     broken = connection.execute("SELECT count(*) FROM broken").fetchall()[0][0] if first else 0
     yield (
         f"{path}: {count(found.rows + broken, 'row')} of {form.table}: {number(found.good)} would be appended, "

@@ -158,8 +158,10 @@ class Format:
             for c in LOG_TABLES[self.table].schema
         ]
         cases = ", ".join(f"CASE WHEN {c} THEN {w} END" for c, w in reasons)
+        wrong = " OR ".join(f"({c})" for c, _ in reasons)  # a list is made only where there is something to list
         return (
-            f"SELECT source_row, {', '.join(keep)}, list_filter([{cases}], lambda x: x IS NOT NULL) AS reasons "
+            f"SELECT source_row, {', '.join(keep)}, "
+            f"CASE WHEN {wrong} THEN list_filter([{cases}], lambda x: x IS NOT NULL) ELSE []::VARCHAR[] END AS reasons "
             f"FROM (SELECT part.*, {', '.join(read)} FROM part)"
         )
 

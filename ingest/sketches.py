@@ -43,11 +43,12 @@ def sketch(texts: Sequence[str], key: bytes) -> Sketches:
         texts: normal forms (ingest.texts) of three characters or more.
         key: at most 64 bytes; empty for texts that are public.
     """
-    parts = list(_chunks(texts, key))
+    # the minima of a chunk go when it is sketched: they take four times the memory of what is kept of them
+    parts = [(_bands(minima), (minima & 0xFF).astype(np.uint8)) for minima in _chunks(texts, key)]
     if not parts:
         return Sketches(np.empty((0, BANDS), np.int32), np.empty((0, PERMUTATIONS), np.uint8))
-    minima = np.concatenate(parts)
-    return Sketches(_bands(minima), (minima & 0xFF).astype(np.uint8))
+    bands, signatures = zip(*parts, strict=True)
+    return Sketches(np.concatenate(bands), np.concatenate(signatures))
 
 
 def _chunks(texts: Sequence[str], key: bytes) -> Iterator[NDArray[np.uint32]]:

@@ -62,7 +62,7 @@ def take_part(connection: Any, form: Format, path: Path) -> dict[str, str]:
 
 
 def validate(connection: Any, form: Format, columns: dict[str, str], now: int, gate: Gate) -> Counts:
-    """Make `checked` from `part`: source_row, the table's values, reasons, content, repeated.
+    """Make `checked` from `part`: source_row, the table's values, reasons, repeated.
 
     Args:
         connection: of the log, with `part`.
@@ -95,46 +95,58 @@ def _fields(table: str, without: tuple[str, ...] = ()) -> str:
 
 def _name_rows(connection: Any, table: str) -> None:
     """Give rows without an id one: a hash of all fields and the occurrence number (graph.model)."""
+    if table not in IDS:
+        return
+    key = f'"{IDS[table]}"'
+    if not connection.execute(f"SELECT 1 FROM checked WHERE {key} IS NULL LIMIT 1").fetchall():
+        return
+    occurrence = f"row_number() OVER (PARTITION BY content, {key} IS NULL ORDER BY source_row)"
+    made = f"'h' || left(sha256(content || ':' || {occurrence}), 31)"
     connection.execute(
-        f"ALTER TABLE checked ADD COLUMN content VARCHAR; UPDATE checked SET content = sha256({_fields(table)})"
+        "CREATE OR REPLACE TEMP TABLE checked AS "
+        f"SELECT * EXCLUDE (content) REPLACE (coalesce({key}, {made}) AS {key}) "
+        f"FROM (SELECT *, CASE WHEN {key} IS NULL THEN sha256({_fields(table)}) END AS content FROM checked)"
     )
-    if table in IDS:
-        key = f'"{IDS[table]}"'
-        connection.execute(
-            f"UPDATE checked SET {key} = 'h' || left(sha256(content || ':' || n.n), 31) FROM "
-            f"(SELECT source_row, row_number() OVER (PARTITION BY content ORDER BY source_row) AS n FROM checked "
-            f"WHERE {key} IS NULL) n WHERE n.source_row = checked.source_row AND {key} IS NULL"
-        )
 
 
 def _mark_repeats(connection: Any, table: str) -> None:
-    """Mark rows whose id was used before: with the same content a repeat, with other content a reject."""
+    """Mark rows whose id was used before: with the same content a repeat, with other content a reject.
+
+    Contents are compared only where an id is met again: rows of ids met once are passed over by one grouping.
+    """
     connection.execute("ALTER TABLE checked ADD COLUMN repeated BOOLEAN DEFAULT false")
     if table not in IDS:
         return
-    if table == "interactions":  # the log has no private text to compare with
-        connection.execute(
-            f"UPDATE checked SET content = sha256({_fields(table, without=PRIVATE_COLUMNS)}) WHERE kind IN ({PRIVATE})"
-        )
     key = f'"{IDS[table]}"'
     # for actions an event may act on several objects: the key of the table is what repeats
     keys = [f'"{c}"' for c in LOG_TABLES[table].key]
-    same = ", ".join(keys)
-    connection.execute("DROP TABLE IF EXISTS earlier; DROP TABLE IF EXISTS firsts")
+    same, content = ", ".join(keys), f"sha256({_fields(table)})"
+    if table == "interactions":  # the log has no private text to compare with
+        public = f"sha256({_fields(table, without=PRIVATE_COLUMNS)})"
+        content = f"CASE WHEN kind IN ({PRIVATE}) THEN {public} ELSE {content} END"
     connection.execute(
-        f"CREATE TEMP TABLE earlier AS SELECT {same}, sha256({_fields(table)}) AS content, 0 AS source_row "
+        f"CREATE OR REPLACE TEMP TABLE earlier AS SELECT {same}, {content} AS content, 0 AS source_row "
         f"FROM {table} SEMI JOIN (SELECT {key} FROM checked) USING ({key})"
     )
     connection.execute(
-        f"CREATE TEMP TABLE firsts AS "
+        f"CREATE OR REPLACE TEMP TABLE again AS SELECT {same} FROM checked WHERE len(reasons) = 0 "
+        f"GROUP BY ALL HAVING count(*) > 1 UNION SELECT {same} FROM earlier"
+    )
+    if not connection.execute("SELECT 1 FROM again LIMIT 1").fetchall():
+        return
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE firsts AS "
         f"SELECT {same}, arg_min(content, source_row) AS content, min(source_row) AS source_row "
-        f"FROM (SELECT {same}, content, source_row FROM checked WHERE len(reasons) = 0 UNION ALL FROM earlier) "
-        f"GROUP BY ALL"
+        f"FROM (SELECT {same}, {content} AS content, source_row FROM checked SEMI JOIN again USING ({same}) "
+        f"WHERE len(reasons) = 0 UNION ALL FROM earlier) GROUP BY ALL"
     )
     joined = " AND ".join(f"checked.{k} = f.{k}" for k in keys)
     used = f"['{IDS[table]}: ' || left(checked.{key}, 60) || ' was used before with other content']"
     connection.execute(
-        f"UPDATE checked SET repeated = f.content = checked.content, "
-        f"reasons = CASE WHEN f.content <> checked.content THEN {used} ELSE reasons END "
-        f"FROM firsts f WHERE {joined} AND f.source_row < checked.source_row AND len(reasons) = 0"
+        f"UPDATE checked SET repeated = f.content = f.mine, "
+        f"reasons = CASE WHEN f.content <> f.mine THEN {used} ELSE reasons END "
+        f"FROM (SELECT c.source_row, {', '.join(f'f.{k}' for k in keys)}, f.content, c.mine FROM firsts f JOIN "
+        f"(SELECT {same}, source_row, {content} AS mine FROM checked SEMI JOIN again USING ({same}) "
+        f"WHERE len(reasons) = 0) c USING ({same}) WHERE f.source_row < c.source_row) f "
+        f"WHERE f.source_row = checked.source_row AND {joined}"
     )

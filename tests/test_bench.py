@@ -10,7 +10,7 @@ import pytest
 
 BENCH = Path(__file__).parent.parent / "bench"
 PEERS = BENCH / ".venv" / "bin" / "python"  # made by `make bench-install`
-MODULES = {"kernel", "measured", "rules", "worlds"}  # which the scripts share; they run nothing
+MODULES = {"interactions", "kernel", "measured", "rules", "worlds"}  # which the scripts share; they run nothing
 SLOW = {"tolokers"}  # loads torch to say what it is for
 SCRIPTS = sorted(p.stem for p in BENCH.glob("*.py") if p.stem not in MODULES | SLOW)
 # all in one process, since what they load is the same

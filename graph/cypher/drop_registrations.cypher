@@ -6,5 +6,5 @@ UNWIND $rows AS row
 MATCH (a:Account {accountId: row[0]})-[r:REGISTERED_WITH]->(o:__LABEL__)
 WHERE row[1] IS NULL OR o.__KEY__ <> row[1]
 DELETE r
-WITH DISTINCT o WHERE NOT EXISTS { (o)--() }
+WITH DISTINCT o WHERE NOT EXISTS { (o)--() } AND o.leftOut_USED_by IS NULL AND o.leftOut_REGISTERED_WITH_by IS NULL
 DELETE o

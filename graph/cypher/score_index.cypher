@@ -1,3 +1,4 @@
 // Lets people sort accounts by score.
+// names: name
 // columns: none
-CREATE INDEX account_score IF NOT EXISTS FOR (n:Account) ON (n.score)
+CREATE INDEX __NAME__ IF NOT EXISTS FOR (n:Account) ON (n.score)
