@@ -19,6 +19,7 @@ DESCRIBED = {
     "graph/cypher/": "one Cypher statement a file",
     "graph/neo4j.lock": "every jar of Neo4j, GDS and Browser: coordinates, size, SHA-256",
     "graph/peers/": "the networks that CooRTweet and the coordination-network-toolkit make, exactly",
+    "graph/self_revealing.json": "phrases in which a language model speaks of itself, by language",
     "graph/sql/": "one SQL statement a file",
     "graph/templates/": "the pages of the report and of the windows",
     "gnn/": "changes when the model changes",

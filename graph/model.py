@@ -244,6 +244,22 @@ BEHAVIOUR = _table(
     ("template_share", _F, "share of its texts whose template at least two other accounts used too; null: no texts"),
     ("quiet_gap_hours", _F, "longest daily quiet gap, median over days; null under 20 actions or 7 active days"),
 )
+CONTENT = _table(
+    "content",
+    ["account_id"],
+    ("account_id", _S, "every account that acted in the data window"),
+    ("public_texts", _I, "public texts in the data window; what self_revealing rests on"),
+    ("private_texts", _I, "private messages and group messages; their text is never stored"),
+    ("compared_texts", _I, "of both, texts long enough to have a template; what the next shares rest on"),
+    ("compared_private", _I, "of these, private ones, compared by keyed stand-ins alone"),
+    ("template_reuse", _F, "share of them whose template at least two other accounts used; null under 10 of them"),
+    ("own_reuse", _F, "share of them that repeats a template of its own; null likewise"),
+    ("near_duplicate_share", _F, "share of them with a near copy in the data window, by whomever; null likewise"),
+    ("self_revealing", _I, "public texts that begin as a language model speaks of itself, unquoted; null: no texts"),
+    ("compared_answers", _I, "comments and replies to a text of another account that a third account answered too"),
+    ("mirroring", _F, "share of such an answer that is in the text it answers, mean; null under 5 of them"),
+    ("mirroring_excess", _F, "the same, less that of the other accounts' answers to the same text; null likewise"),
+)
 MEASURES = _table(
     "measures",
     ["account_id"],
@@ -289,6 +305,7 @@ RUN_TABLES = {
         REBORN,
         EVIDENCE,
         BEHAVIOUR,
+        CONTENT,
         MEASURES,
         SCORES,
         SUGGESTIONS,
