@@ -36,6 +36,7 @@ MOUNTED = {
     "score": "gnn",
     "serve": "api",
     "simulate": "ingest",
+    "text": "gnn",
     "train": "gnn",
     "windows": "ingest",
     "worker": "api",

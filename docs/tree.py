@@ -24,6 +24,7 @@ DESCRIBED = {
     "graph/templates/": "the pages of the report and of the windows",
     "gnn/": "changes when the model changes",
     "gnn/sql/": "one SQL statement a feature family",
+    "gnn/text/": "the optional classifier of texts: normal form, corpus, model, file, evaluation, commands",
     "api/": "changes when who may do what changes",
     "api/migrations/": "the decision store's schema, version by version",
     "api/policies/": "the policy that ships: copy it, and make it yours",
