@@ -278,6 +278,14 @@ SCORES = _table(
     ("score", _F, "calibrated probability of the GraphSAGE model"),
     ("baseline", _F, "calibrated probability of the random forest, for comparison"),
 )
+TEXT_SCORES = _table(
+    "text_scores",
+    ["account_id"],
+    ("account_id", _S, "accounts with a public text in the data window"),
+    ("texts", _I, "its public texts there"),
+    ("scored", _I, "of these, texts that the model of texts says anything about (gnn.text)"),
+    ("ai_share", _F, "share of these expected to be AI-made: mean calibrated probability; null under 5 of them"),
+)
 SUGGESTIONS = _table(
     "suggestions",
     ["account_id"],
@@ -308,6 +316,7 @@ RUN_TABLES = {
         CONTENT,
         MEASURES,
         SCORES,
+        TEXT_SCORES,
         SUGGESTIONS,
     )
 }

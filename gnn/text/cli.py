@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graph.console import progress
+from graph.console import dir_option, progress
 
 if TYPE_CHECKING:
     from gnn.text.corpus import Corpus
@@ -125,6 +125,41 @@ def score(model_file: Path, texts: Path, out: Path, accounts: Path | None) -> No
         write_table(rows, accounts, choices)
         click.echo(f"{accounts}: {rows.num_rows:,} accounts")
     click.echo(WARNING)
+
+
+@text.command()
+@click.argument("model_file", metavar="MODEL", type=FILE)
+@click.argument("run_id", metavar="[RUN]", default="CURRENT")
+@click.option("--current", is_flag=True, help="Make the derived run the current one.")
+@dir_option
+def apply(model_file: Path, run_id: str, current: bool, folder: Path | None) -> None:
+    """Score the public texts of RUN (default: the current one) with MODEL.
+
+    Writes a derived run: RUN's tables and text_scores. Published, these can lead to `watch` and a review, to no more.
+    """
+    from gnn.text.file import load
+    from gnn.text.scores import of_run
+    from graph.files import sha256_of
+    from graph.settings import settings
+    from graph.versions import versions
+    from graph.workspace import Workspace
+
+    stored = load(model_file)
+    workspace = Workspace(folder or settings().dir)
+    with workspace.writing():
+        run = workspace.runs.get(run_id)
+        key = {"text": {"model": sha256_of(model_file), "log": workspace.log.digest()}}
+        building = workspace.runs.derive(run, key)
+        with progress("scoring texts"):
+            scores = of_run(stored.model, building, workspace.log)
+        building.write("text_scores", scores)
+        building.done("text_scores", accounts=scores.num_rows, **key["text"])
+        derived = building.finish(run.run_id, {**run.manifest["versions"], **versions()})
+        if current:
+            workspace.runs.make_current(derived)
+    told = scores.num_rows - scores["ai_share"].null_count
+    click.echo(f"{told:,} of {scores.num_rows:,} accounts with public texts have enough that the model knows")
+    click.echo(f"Run {derived.run_id}, derived from {run.run_id}{' (now current)' if current else ''}.\n{WARNING}")
 
 
 def _learn(texts: Path, least_chars: int, seed: int) -> tuple[Corpus, Any, Any]:
