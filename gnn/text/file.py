@@ -4,7 +4,8 @@ It is read member by member: names, types, shapes and sizes are checked before a
 no object arrays (which would be pickles) are let in. The same corpus and seed give the same bytes.
 
 It holds no text and no account id: character n-grams of up to four characters that at least three texts share, and
-accounts as keyed hashes, so that evaluation can leave out whom it was trained on.
+accounts as keyed hashes, so that evaluation can leave out whom it was trained on. The key is in the file: whoever has
+both it and a list of ids can ask which of them were in training.
 """
 
 from __future__ import annotations
