@@ -44,6 +44,7 @@ MOUNTED = {
     "score": "gnn",
     "serve": "api",
     "simulate": "ingest",
+    "text": "gnn",
     "train": "gnn",
     "verify": "graph",
     "watch": "ingest",

@@ -55,3 +55,5 @@ class AccountFacts(_Fact):
     network: NetworkFact | None = None
     score: float | None = None
     score_target: str | None = None
+    text_share: float | None = None
+    texts_scored: int = 0

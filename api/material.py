@@ -25,7 +25,7 @@ from graph.runs import Run
 OUTSIDE = "(event log)"  # the one reviewer that all reviews made outside Shoal count as
 EVIDENCE_ROWS = 20
 _SQL = Path(__file__).parent / "sql"
-_READ = ("clusters", "networks", "lineage", "reborn", "behaviour", "scores", "suggestions", "evidence")
+_READ = ("clusters", "networks", "lineage", "reborn", "behaviour", "scores", "text_scores", "suggestions", "evidence")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int
         connection.register("hosting_tools", pa.table({"client": pa.array(policy.hosting_tools, pa.string())}))
         connection.register("named", pa.table({"account_id": pa.array(named, pa.string())}))
         thresholds = {name: policy.network.watch_score.get(name, 2.0) for name in ("coordinated", "ai_hosted")}
-        rows = _select(connection, "facts", {"until": until, **thresholds})
+        share = 2.0 if policy.texts.watch_share is None else policy.texts.watch_share
+        rows = _select(connection, "facts", {"until": until, "text_share": share, **thresholds})
         marks = _select(connection, "labels", {"until": until, "min_confidence": policy.labels.min_confidence})
         evidence = _select(connection, "evidence", {"limit": EVIDENCE_ROWS})
         membership = _select(connection, "members", {})
@@ -137,6 +138,8 @@ def _facts(
             network=_network(row),
             score=row["score"],
             score_target=row["score_target"],
+            text_share=row["text_share"],
+            texts_scored=row["texts_scored"],
         )
         for row in rows
     }

@@ -3,7 +3,8 @@
 `judge` reads no clock, no store and no account id: the same facts under the same policy give the same
 judgement, whatever the account is called. Evidence comes in three families that count as independent
 of one another: `platform` (what the platform itself knows), `review` (what people judged) and `network`
-(clusters and the GNN's score, which is learned from them and so is never a second witness).
+(clusters and the GNN's score, which is learned from them and so is never a second witness). What a model of texts says
+is told as `text`, which is no family: it leads to `watch` and counts towards nothing else.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class _Case:
     platform: bool = False
     network: bool = False
     suspicion: bool = False
+    text: bool = False
 
     def say(self, code: str, family: str | None, text: str) -> None:
         self.reasons.append(Reason(code, family, text))
@@ -80,6 +82,7 @@ def judge(facts: AccountFacts, policy: Policy) -> Judgement:
     _read_reviews(case, reviews)
     _read_occasions(case, facts, labels, reviews, policy)
     _read_network(case, facts, policy)
+    _read_text(case, facts, policy)
     tier, families = _tier(case, policy)
     return _cap(case, facts, tier, families, policy)
 
@@ -196,6 +199,21 @@ def _read_network(case: _Case, facts: AccountFacts, policy: Policy) -> None:
         )
 
 
+def _read_text(case: _Case, facts: AccountFacts, policy: Policy) -> None:
+    """A question for a person: what tells texts apart does not transfer to other kinds, and people write alike."""
+    rules, share = policy.texts, facts.text_share
+    if share is None or rules.watch_share is None or facts.run_age_days > policy.network.max_run_age_days:
+        return
+    if share >= rules.watch_share and facts.texts_scored >= rules.min_scored:
+        case.text = True
+        case.say(
+            "text",
+            "text",
+            f"A model of texts expects at least {rules.watch_share:.0%} of its public texts to be AI-made; "
+            "that is a question, and no evidence.",
+        )
+
+
 _TARGETS = {"coordinated": "coordinated with others", "ai_hosted": "hosted by AI"}
 
 
@@ -212,7 +230,7 @@ def _tier(case: _Case, policy: Policy) -> tuple[str, tuple[str, ...]]:
         return "restrict", families
     if case.occasions:
         return "warn", families
-    return ("watch" if case.suspicion else "none"), families
+    return ("watch" if case.suspicion or case.text else "none"), families
 
 
 def _cap(case: _Case, facts: AccountFacts, tier: str, families: tuple[str, ...], policy: Policy) -> Judgement:
@@ -223,7 +241,9 @@ def _cap(case: _Case, facts: AccountFacts, tier: str, families: tuple[str, ...],
         wanted = "Evidence against it stands beside something that protects it: " + found[0].text
         return Judgement("watch", reasons, families, tuple(r.code for r in found), wanted)
     wanted_text: str | None = None
-    if tier == "watch":
+    if tier == "watch" and not case.suspicion:
+        wanted_text = "Only the way it writes speaks against it, which proves nothing: a person should look."
+    elif tier == "watch":
         wanted_text = "Only coordination speaks against it: a person should look before anything is done."
     elif tier == "restrict" and not case.network and (case.platform_grave or case.review_grave):
         wanted_text = "One family of evidence says it is AI-made; another is wanted before more is done."

@@ -70,6 +70,13 @@ class ProtectionRules(_Rules):
     accounts: list[str]
 
 
+class TextRules(_Rules):
+    """When what accounts write counts at all. It leads to `watch`, and no rule can make it lead further."""
+
+    watch_share: float | None = Field(default=None, gt=0.5, le=1)
+    min_scored: int = Field(default=20, ge=5)
+
+
 class PenaltyRules(_Rules):
     """How long a penalty lasts, in days; null: until reversed."""
 
@@ -100,6 +107,7 @@ class Policy(_Rules):
     ban: BanRules
     occasional: OccasionalRules
     network: NetworkRules
+    texts: TextRules = TextRules()
     protections: ProtectionRules
     penalties: PenaltyRules
     actions: ActionRules

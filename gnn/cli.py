@@ -1,4 +1,4 @@
-"""`shoal train` and `shoal score`: models on finished runs, each into a derived run."""
+"""`shoal train` and `shoal score`: models on finished runs, each into a derived run; `shoal text` (gnn.text.cli)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gnn.text.cli import text
 from graph.console import dir_option, progress
 
 
@@ -67,4 +68,4 @@ def score(checkpoint_run: str, run_id: str, current: bool, folder: Path | None) 
     click.echo(f"Run {derived.run_id}, derived from {run.run_id}{' (now current)' if current else ''}.")
 
 
-COMMANDS = {"train": train, "score": score}
+COMMANDS = {"train": train, "score": score, "text": text}

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from graph import coaction, communities, control, networks, reborn, roles, selection, significance
 from graph.behaviour import behaviour
+from graph.content import content
 from graph.edges import edge_table
 from graph.errors import InputError, NothingFoundError
 from graph.log import EventLog
@@ -93,7 +94,7 @@ def run_key(log: EventLog, window: dict[str, int], config: DetectConfig) -> dict
 def detect(
     building: Building, log: EventLog, config: DetectConfig, parent: Run | None, advance: Callable[[float], None]
 ) -> None:
-    """Fill a run in the making with edges, clusters, networks, evidence and behaviour; step `detect`.
+    """Fill a run in the making with edges, clusters, networks, evidence, behaviour and content; step `detect`.
 
     Does nothing if the step was finished before. `advance` is told of 6 steps, and of one more for permutations.
     """
@@ -160,6 +161,7 @@ def detect(
         accounts = behaviour(connection, window["since"], window["until"], joint)
         building.write("behaviour", accounts)
         building.write("rhythm", rhythm(connection, window["since"], window["until"]))
+        building.write("content", content(connection, window["since"], window["until"], accounts["account_id"]))
         advance(1)
         actions = connection.execute(
             'SELECT count(*) FROM actions WHERE "at" >= $since AND "at" < $until', window

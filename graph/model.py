@@ -270,6 +270,22 @@ RHYTHM = _table(
     ("gap_variation", _F, "standard deviation / mean of the gaps between acts"),
     ("gap_entropy", _F, "-sum p ln p over octaves of the gap, nats; null under 20 acts or 7 active days, as all these"),
 )
+CONTENT = _table(
+    "content",
+    ["account_id"],
+    ("account_id", _S, "every account that acted in the data window"),
+    ("public_texts", _I, "public texts in the data window; what self_revealing rests on"),
+    ("private_texts", _I, "private messages and group messages; their text is never stored"),
+    ("compared_texts", _I, "of both, texts long enough to have a template; what the next shares rest on"),
+    ("compared_private", _I, "of these, private ones, compared by keyed stand-ins alone"),
+    ("template_reuse", _F, "share of them whose template at least two other accounts used; null under 10 of them"),
+    ("own_reuse", _F, "share of them that repeats a template of its own; null likewise"),
+    ("near_duplicate_share", _F, "share of them with a near copy in the data window, by whomever; null likewise"),
+    ("self_revealing", _I, "public texts that begin as a language model speaks of itself, unquoted; null: no texts"),
+    ("compared_answers", _I, "comments and replies to a text of another account that a third account answered too"),
+    ("mirroring", _F, "share of such an answer that is in the text it answers, mean; null under 5 of them"),
+    ("mirroring_excess", _F, "the same, less that of the other accounts' answers to the same text; null likewise"),
+)
 MEASURES = _table(
     "measures",
     ["account_id"],
@@ -287,6 +303,14 @@ SCORES = _table(
     ("target", _S, "what the score is a probability of: coordinated or ai_hosted"),
     ("score", _F, "calibrated probability of the GraphSAGE model"),
     ("baseline", _F, "calibrated probability of the random forest, for comparison"),
+)
+TEXT_SCORES = _table(
+    "text_scores",
+    ["account_id"],
+    ("account_id", _S, "accounts with a public text in the data window"),
+    ("texts", _I, "its public texts there"),
+    ("scored", _I, "of these, texts that the model of texts says anything about (gnn.text)"),
+    ("ai_share", _F, "share of these expected to be AI-made: mean calibrated probability; null under 5 of them"),
 )
 SUGGESTIONS = _table(
     "suggestions",
@@ -316,8 +340,10 @@ RUN_TABLES = {
         EVIDENCE,
         BEHAVIOUR,
         RHYTHM,
+        CONTENT,
         MEASURES,
         SCORES,
+        TEXT_SCORES,
         SUGGESTIONS,
     )
 }

@@ -60,9 +60,8 @@ def hashes(run: Run) -> dict[str, Any]:
 def test_the_run_is_whole_current_published_and_reported(undisturbed: Workspace) -> None:
     run = undisturbed.runs.current()
     run.verify()
-    assert {"edges", "clusters", "networks", "evidence", "behaviour", "measures", "scores", "suggestions"} <= {
-        n.removesuffix(".parquet") for n in hashes(run)
-    }
+    made = ("edges", "clusters", "networks", "evidence", "behaviour", "content", "measures", "scores", "suggestions")
+    assert set(made) <= {n.removesuffix(".parquet") for n in hashes(run)}
     assert (undisturbed.reports / f"{run.run_id}.html").read_text().startswith("<!doctype html>")
     assert undisturbed.decisions.exists()
     scores = run.table("scores")

@@ -48,6 +48,7 @@ class Platform:
         stability: float = 0.9,
         evidence: list[dict[str, Any]] | None = None,
         reborn: list[dict[str, Any]] | None = None,
+        text_scores: dict[str, tuple[int, float | None]] | None = None,
         until: int = UNTIL,
     ) -> Run:
         """A finished run: network id -> members; everybody acted in the window."""
@@ -70,6 +71,9 @@ class Platform:
         if scores is not None:
             scored = [{"account_id": a, "target": "coordinated", "score": s, "baseline": s} for a, s in scores.items()]
             building.write("scores", rows("scores", scored))
+        if text_scores is not None:
+            read = [{"account_id": a, "texts": n + 5, "scored": n, "ai_share": s} for a, (n, s) in text_scores.items()]
+            building.write("text_scores", rows("text_scores", read))
         if suggestions is not None:
             asked = [{"account_id": a, "priority": p, "reason": "uncertain"} for a, p in suggestions.items()]
             building.write("suggestions", rows("suggestions", asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def review(decision: str, reviewer: str = "rob", days_ago: float = 1) -> ReviewF
     return ReviewFact.model_validate({"reviewer": reviewer, "decision": decision, "at": NOW - int(days_ago * DAY)})
 
 
+WRITES: dict[str, Any] = {"text_share": 1.0, "texts_scored": 500}
 AGREED = (review("whole_history_ai", "rob"), review("whole_history_ai", "sue"))
 
 
@@ -63,6 +65,14 @@ AGREED = (review("whole_history_ai", "rob"), review("whole_history_ai", "sue"))
         ({"labels": (label("ai_hosted"),)}, "warn", ("platform",)),
         ({"labels": (label("ai_hosted"), label("ai_hosted", 60))}, "restrict", ("platform",)),
         ({"reviews": (review("unsure"),)}, "none", ()),
+        ({**WRITES}, "watch", ()),
+        ({**WRITES, "texts_scored": 19}, "none", ()),
+        ({**WRITES, "text_share": 0.89}, "none", ()),
+        ({**WRITES, "run_age_days": 15.0}, "none", ()),
+        ({**WRITES, "network": MEMBER, "score": 1.0, "score_target": "ai_hosted"}, "watch", ("network",)),
+        ({**WRITES, "registration_client": TOOL}, "restrict", ("platform",)),
+        ({**WRITES, "reviews": AGREED}, "restrict", ("review",)),
+        ({**WRITES, "labels": (label("ai_hosted"),)}, "warn", ("platform",)),
     ],
 )
 def test_tiers(given_: dict[str, Any], tier: str, families: tuple[str, ...]) -> None:
@@ -70,6 +80,29 @@ def test_tiers(given_: dict[str, Any], tier: str, families: tuple[str, ...]) -> 
     assert (found.tier, found.families) == (tier, families)
     assert all(reason.text.endswith(".") for reason in found.reasons)
     assert (tier == "none") or found.reasons
+
+
+@given(st.builds(lambda **found: found, text_share=st.floats(0, 1), texts_scored=st.integers(0, 10**6)), st.data())
+@settings(max_examples=300, deadline=None)
+def test_what_somebody_writes_never_adds_more_than_watch(writes: dict[str, Any], data: st.DataObject) -> None:
+    """Whatever else there is: with texts a judgement is the same, or `watch` where there was none."""
+    found = data.draw(anybody)
+    silent = found.model_copy(update={"text_share": None})
+    without, with_texts = judge(silent, POLICY), judge(found.model_copy(update=writes), POLICY)
+    assert with_texts.families == without.families
+    assert with_texts.tier == without.tier or (without.tier, with_texts.tier) == ("none", "watch")
+    assert all(reason in with_texts.reasons for reason in without.reasons)
+
+
+def test_a_policy_can_leave_texts_out_and_cannot_make_more_of_them() -> None:
+    off = changed_policy(("watch_share: 0.9", "watch_share: null"))
+    assert judge(facts(**WRITES), off).tier == "none"
+    older = parse(re.sub(r"\ntexts:\n(  .*\n)+", "\n", POLICY.text), "older.yml")
+    assert judge(facts(**WRITES), older).tier == "none", "a policy without the section knows nothing of texts"
+    found = judge(facts(**WRITES), POLICY)
+    assert [(reason.code, reason.family) for reason in found.reasons] == [("text", "text")]
+    assert found.review is not None
+    assert "proves nothing" in found.review
 
 
 GRAVE = {"registration_client": TOOL, "network": MEMBER}
@@ -162,6 +195,8 @@ plain = {
     "network": networks,
     "score": st.none() | st.floats(0, 1),
     "score_target": st.sampled_from(["coordinated", "ai_hosted"]),
+    "text_share": st.none() | st.floats(0, 1),
+    "texts_scored": st.integers(0, 60),
 }
 anybody = st.builds(
     AccountFacts,
@@ -210,7 +245,8 @@ def test_a_ban_has_two_families_and_a_grave_condition(found: AccountFacts) -> No
 
 def weaker(found: AccountFacts) -> list[AccountFacts]:
     """The facts with one piece of evidence less, or weaker, or with one more protection."""
-    out = [found.model_copy(update=u) for u in ({"network": None}, {"score": None}, {"registration_client": None})]
+    out = [found.model_copy(update=u) for u in ({"network": None}, {"score": None}, {"text_share": None})]
+    out += [found.model_copy(update={"registration_client": None})]
     out += [
         found.model_copy(update={"labels": found.labels[:i] + found.labels[i + 1 :]}) for i in range(len(found.labels))
     ]
@@ -275,6 +311,9 @@ def test_the_shipped_policy_says_what_it_is() -> None:
         ('version: "1"', "version: 1", "version"),
         ("declared_automation: always", "declared_automation: never", "protections.declared_automation"),
         ("protections:", "protections: [", "not YAML"),
+        ("watch_share: 0.9", "watch_share: 0.4", "texts.watch_share"),
+        ("min_scored: 20", "min_scored: 1", "texts.min_scored"),
+        ("min_scored: 20", "restrict_share: 0.99", "texts.restrict_share"),
     ],
 )
 def test_a_wrong_policy_is_refused_by_name(old: str, new: str, says: str) -> None:

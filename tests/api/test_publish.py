@@ -312,3 +312,31 @@ def test_twenty_thousand_accounts_take_seconds(engine: Engine, platform: Platfor
     with reading(engine) as tx:
         assert tx.execute(select(func.count()).select_from(accounts)).scalar_one() == 20_000
     assert took < 60, f"{took:.1f} s"
+
+
+def test_what_a_model_of_texts_says_leads_to_watch_and_a_review_at_most(
+    engine: Engine, platform: Platform, policy: Policy
+) -> None:
+    members_ = [f"bot-n1-{i:04d}" for i in range(8)]
+    spoken = {
+        "writer": (20, 0.95),
+        "terse": (19, 1.0),
+        "human": (90, 0.89),
+        "silent": (4, None),
+        members_[0]: (50, 1.0),
+    }
+    put(platform, platform.run({"n1": members_}, others=list(spoken), text_scores=spoken), engine, policy)
+    found = tiers(engine, [*spoken, members_[1]])
+    assert found == {"writer": "watch", "terse": "none", "human": "none", "silent": "none"} | dict.fromkeys(
+        members_[:2], "watch"
+    )
+    with reading(engine) as tx:
+        writer, member = (verdicts.history(tx, "account", name, None, 9)[0] for name in ("writer", members_[0]))
+        queued = set(tx.execute(select(review_queue.c.account_id)).scalars())
+    assert "writer" in queued
+    assert writer["families"] == []
+    assert "text" in {reason["code"] for reason in writer["reasons"]}
+    assert member["families"] == ["network"], "with texts a network member has no second family"
+    off = changed_policy(("watch_share: 0.9", "watch_share: null"))
+    put(platform, platform.run({"n1": members_}, others=list(spoken), text_scores=spoken), engine, off)
+    assert tiers(engine, ["writer"]) == {"writer": "none"}
