@@ -32,17 +32,17 @@ def group(variants: Words, led: int = 0) -> Places:
     Args:
         variants: shape (pictures, variants, 4): hashes of usable quality (ingest.media.MediaHash.words), in the order
             in which the pictures were met.
-        led: so many of the first ones are leaders already, from earlier calls.
+        led: so many of the first ones are leaders already, from earlier calls; so none of them is near to another.
 
     Returns:
         shape (pictures,): the place of the picture that each belongs to; its own where it leads.
     """
+    if not len(variants):
+        return np.empty(0, np.int64)
     flat = np.ascontiguousarray(variants).reshape(len(variants), -1)
-    first = np.arange(len(flat), dtype=np.int64)
-    if len(flat):  # the same file over and over is one question
-        _, where, same = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-        first = where[same.ravel()].astype(np.int64)
-    first[:led] = np.arange(led)
+    # the same file over and over is one question
+    _, where, same = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    first = where[same.ravel()].astype(np.int64)
     leader = first.copy()
     leaders = np.arange(led, dtype=np.int64)
     for start in range(led, len(flat), _BLOCK):
@@ -68,7 +68,7 @@ def near_pairs(queries: Words, targets: Words) -> tuple[Places, Places]:
     found = np.empty(0, np.int64)
     for band in range(BANDS):
         order = np.argsort(held[:, band], kind="stable")
-        begins = np.searchsorted(held[order, band], np.arange(2**16 + 1))
+        begins = np.concatenate([[0], np.cumsum(np.bincount(held[:, band], minlength=2**16))])
         probes = asked[:, band, None] ^ _PROBES
         sizes = (begins[probes.astype(np.int64) + 1] - begins[probes]).ravel()
         upto = np.cumsum(sizes)

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ class _Worker:
     def close(self) -> None:
         """Let it end."""
         for pipe in (self._running.stdin, self._running.stdout):
-            if pipe is not None:
+            with suppress(BrokenPipeError):  # it has ended before
+                assert pipe is not None
                 pipe.close()
         self._running.wait()
 
