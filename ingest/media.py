@@ -9,6 +9,7 @@ picture is hashed mirrored and cropped as well; docs/decisions/0020 has the dist
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -41,6 +42,20 @@ class MediaHash:
     def usable(self) -> bool:
         """Whether there is enough to see for near hashes to mean near copies."""
         return self.quality >= QUALITY
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> MediaHash:
+        """The hashes that `plain` wrote.
+
+        Raises:
+            InputError: it wrote none of this.
+        """
+        try:
+            texts = [plain["pdq"], *(plain["variants"][name] for name in VARIANTS[1:])]
+            words = np.frombuffer(bytes.fromhex("".join(texts)), ">u8").astype(np.uint64).reshape(len(VARIANTS), 4)
+            return cls(words, int(plain["quality"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a hash of a picture as check-media writes it ({error!r})") from None
 
     def plain(self) -> dict[str, Any]:
         """As JSON: the hash as PDQ writes it, in hexadecimal, and those of the variants."""
@@ -90,6 +105,7 @@ def _pixels(file: BinaryIO) -> NDArray[np.uint8]:
     file.seek(0)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # 89 million pixels, Pillow's own limit
             with Image.open(file, formats=FORMATS) as picture:
                 if min(picture.size) < _LEAST:

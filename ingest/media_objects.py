@@ -12,10 +12,13 @@ hashing", CVPR 2012), and none is missed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.media import NEAR
+from ingest.media import NEAR, MediaHash
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -55,6 +58,31 @@ def group(variants: Words, led: int = 0) -> Places:
         leader[block] = block[leads]
         leaders = np.concatenate([leaders, block[leads == np.arange(len(block))]])
     return leader[first]
+
+
+def object_ids(hashes: Sequence[Mapping[str, Any] | None], known: Sequence[Mapping[str, Any]] = ()) -> list[str | None]:
+    """The object that each picture is, named after its leader's hash: `media:` and 64 hexadecimal digits.
+
+    Args:
+        hashes: the field `hash` of what `shoal check-media --json` says, in the order in which the pictures were met.
+        known: the same of pictures that lead from earlier on.
+
+    Returns:
+        an id for each of `hashes`; None where there is no hash, or too little to see for near hashes to mean anything.
+
+    Raises:
+        InputError: a hash is not as check-media writes it.
+    """
+    lead = [MediaHash.read(plain) for plain in known]
+    met = [None if plain is None else MediaHash.read(plain) for plain in hashes]
+    seen = [(n, found) for n, found in enumerate(met) if found is not None and found.usable]
+    every = [*lead, *(found for _, found in seen)]
+    ids: list[str | None] = [None] * len(met)
+    if seen:
+        leaders = group(np.stack([found.words for found in every]), len(lead))[len(lead) :]
+        for (n, _), leader in zip(seen, leaders.tolist(), strict=True):
+            ids[n] = f"media:{every[leader].plain()['pdq']}"
+    return ids
 
 
 def near_pairs(queries: Words, targets: Words) -> tuple[Places, Places]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import mediakit as kit
@@ -14,7 +15,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from graph.errors import InputError
 from ingest.media import NEAR, QUALITY, SHARES, VARIANTS, MediaHash, hash_picture
-from ingest.media_objects import Words, group, near_pairs
+from ingest.media_objects import Words, group, near_pairs, object_ids
 
 
 def hashed(picture: Image.Image | bytes, container: str = "png", **options: Any) -> MediaHash:
@@ -127,7 +128,7 @@ def test_it_is_hashed_as_people_see_it() -> None:
 
 
 def test_a_large_picture_is_hashed_small() -> None:
-    large = SCENES[1].resize((4000, 3000), Image.Resampling.BICUBIC)
+    large = SCENES[1].resize((2400, 1800), Image.Resampling.BICUBIC)
     for container in ("jpeg", "png"):
         assert apart(hashed(large, container), HASHES[1]) <= NEAR // 2
 
@@ -221,7 +222,7 @@ def by_definition(variants: Words, led: int) -> list[int]:
     return given_
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(0, 3), st.integers(1, 9))
 def test_groups_are_those_of_the_definition_however_they_are_cut(seed: int, n: int, led: int, block: int) -> None:
     rng = np.random.default_rng(seed)
@@ -260,3 +261,20 @@ def test_a_picture_that_is_everywhere_costs_no_more_than_another() -> None:
     found = group(np.concatenate([crowd, words]))
     assert found[:200_000].max() == 0
     assert found[200_000:].tolist() == [0, *range(200_001, 200_050)]
+
+
+def test_objects_are_named_after_their_first_picture_from_what_check_media_says() -> None:
+    first = [HASHES[0], hashed(ImageOps.mirror(SCENES[0])), hashed(Image.new("RGB", (300, 200), "white")), HASHES[1]]
+    plain = [None, *(json.loads(json.dumps(h.plain())) for h in first)]
+    name = f"media:{HASHES[0].plain()['pdq']}"
+    assert object_ids(plain) == [None, name, name, None, f"media:{HASHES[1].plain()['pdq']}"]
+    later = hashed(cut(SCENES[0], 0.95)).plain()
+    assert object_ids([later, HASHES[1].plain()], known=[HASHES[1].plain(), HASHES[0].plain()]) == [
+        name,
+        f"media:{HASHES[1].plain()['pdq']}",
+    ]
+    assert object_ids([]) == object_ids([], known=[plain[1]]) == []
+    assert np.array_equal(MediaHash.read(plain[1]).words, HASHES[0].words)
+    for wrong in ({}, {"pdq": "ab"}, plain[1] | {"pdq": "xy"}, plain[1] | {"pdq": "ab"}, plain[1] | {"quality": None}):
+        with pytest.raises(InputError, match="not a hash of a picture"):
+            object_ids([wrong])
