@@ -26,7 +26,7 @@ QUALITY = 50
 SHARES = (1.0, 0.95, 0.91)  # of width and height that is kept around the centre
 VARIANTS = tuple(f"{mirror}{share}" for mirror in ("", "mirrored ") for share in SHARES)
 FORMATS = ("JPEG", "PNG", "WEBP")
-_SIDE = 1024  # pixels; a longer side is reduced first, which moves a hash by a few bits
+_SIDE = 512  # pixels; a longer side is reduced first, which moves a hash by a few bits
 _LEAST = 32  # pixels a side
 _BYTES = 256 * 2**20  # of a file whose pixels are read
 

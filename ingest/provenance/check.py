@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ingest.provenance.worker import Limits, configuration
 
 _NEEDED = {"c2pa": "c2pa-python", "defusedxml": "defusedxml", "pdqhash": "pdqhash", "PIL": "pillow"}
 _ANCHORS = 4 * 2**20  # bytes
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 # one thread and few arenas: less memory a child, and forking stays safe
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
@@ -132,9 +134,10 @@ def _anchors(path: Path | None) -> str | None:
         return None
     try:
         with path.open("rb") as file:
-            text = file.read(_ANCHORS + 1).decode("ascii")
-        if len(text) > _ANCHORS:
+            data = file.read(_ANCHORS + 1)
+        if len(data) > _ANCHORS:
             raise InputError(f"{path}: more than {_ANCHORS // 2**20} MiB; trust anchors are a PEM file of certificates")
+        text = "\n".join(_CERTIFICATE.findall(data.decode("latin-1")))  # lists have comments between them
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except (OSError, ValueError) as error:  # ssl's errors are OSErrors
         raise InputError(f"{path}: no PEM file of certificates, which trust anchors are ({error})") from None
