@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
 # Images of Shoal, one file, two targets:
 #   api    answers over HTTP and runs the worker: the core and the extra `api`, no torch
-#   jobs   ingests, detects, trains and publishes: the extra `gnn` as well (amd64; about 5 GB, see docs/decisions/0008)
+#   jobs   ingests, reads media, detects, trains and publishes: the extras `gnn` and `media` as well (amd64; about 5 GB,
+#          see docs/decisions/0008)
 # The tag is pinned to a version. A digest is stronger: once you have pulled an image you trust, build with
 #   --build-arg PYTHON=python:3.11.14-slim-bookworm@sha256:...
 ARG PYTHON=python:3.11.14-slim-bookworm
@@ -38,7 +39,7 @@ COPY --from=wheel /wheels /wheels
 RUN uv pip install --quiet --no-deps --offline /wheels/*.whl && uv pip check
 
 FROM build AS build-jobs
-RUN install-locked --extra api --extra gnn
+RUN install-locked --extra api --extra gnn --extra media
 COPY --from=wheel /wheels /wheels
 RUN uv pip install --quiet --no-deps --offline /wheels/*.whl && uv pip check
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # command -> the package whose cli.py has it; a package is imported only when its command is used
 MOUNTED = {
     "audit": "api",
+    "check-media": "ingest",
     "cluster": "graph",
     "coact": "ingest",
     "compact": "graph",

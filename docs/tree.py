@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 DESCRIBED = {
     "ingest/": "changes when a platform's export changes",
     "ingest/formats/": "one small file a source format",
+    "ingest/provenance/": "what media say of where they come from: one small file a container and a kind of marker",
     "ingest/simulation/": "the parts of the simulated platform",
     "ingest/simulation/vocabulary.json": "what its texts are put together from",
     "graph/": "changes when what we store, or what counts as coordination, changes",
@@ -51,7 +52,14 @@ DESCRIBED = {
     "LICENSE": "Apache License 2.0",
 }
 ORDER = ("shoal.py", "ingest/", "graph/", "gnn/", "api/")  # as data flows; everything else follows
-OPENED = (*ORDER, "ingest/formats/", "ingest/simulation/", "api/routes/", "bench/")  # folders shown file by file
+OPENED = (
+    *ORDER,
+    "ingest/formats/",
+    "ingest/provenance/",
+    "ingest/simulation/",
+    "api/routes/",
+    "bench/",
+)  # folders shown file by file
 
 
 def tree() -> str:

@@ -22,6 +22,7 @@ from graph.statements import cypher, sql
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from neo4j import Driver
 
 NODE_BATCH = 10_000

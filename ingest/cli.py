@@ -1,4 +1,4 @@
-"""Commands: coact, formats, ingest, simulate, watch, windows."""
+"""Commands: check-media, coact, formats, ingest, simulate, watch, windows."""
 
 from __future__ import annotations
 
@@ -245,7 +245,32 @@ def windows(
     click.echo(text(found))
 
 
+@click.command("check-media")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
+@click.option("--trust-anchors", type=click.Path(path_type=Path), help="PEM file of certificates (default: none).")
+def check_media(files: tuple[Path, ...], trust_anchors: Path | None, *, as_json: bool) -> None:
+    """Say what FILES (JPEG, PNG, WebP, MP4) tell of where they come from, and their perceptual hashes; asks nobody.
+
+    Exit code 2 if a file could not be read; the others are answered all the same.
+    """
+    import json
+
+    from graph.errors import InputError
+    from graph.words import count
+    from ingest.provenance.check import check_media as check
+    from ingest.provenance.check import text
+
+    failed = 0
+    for answer in check(files, trust_anchors):
+        failed += answer["status"] == "error"
+        click.echo(json.dumps(answer) if as_json else text(answer))
+    if failed:
+        raise InputError(f"{failed:,} of {count(len(files), 'file')} could not be read")
+
+
 COMMANDS = {
+    "check-media": check_media,
     "coact": coact,
     "formats": formats,
     "ingest": ingest,

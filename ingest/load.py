@@ -129,7 +129,9 @@ def _append(connection: Any, workspace: Workspace, source: Source, now: int) -> 
             if counts.good:
                 _write_tables(connection, workspace, log, staging, form, columns)
             parts.append(counts)
-        done = Counts(*(sum(getattr(part, name) for part in parts) for name in ("rows", "bad", "repeated", "forgotten")))
+        done = Counts(
+            *(sum(getattr(part, name) for part in parts) for name in ("rows", "bad", "repeated", "forgotten"))
+        )
         kept = rejects.finish()
         _refuse_useless(path, done, broken, rejects)
         _write_extras(connection, staging / "extras.parquet")

@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from graph.forgotten import Gate
 from graph.model import LOG_TABLES
 from graph.words import count, number
-from graph.forgotten import Gate
 from graph.workspace import Workspace
 from ingest.load import resolved, without_private
 from ingest.readers import open_raw
@@ -46,9 +46,7 @@ def preview(workspace: Workspace, path: Path, reading: Reading = "native", *, no
         connection.close()
 
 
-def _table(
-    connection: Any, gate: Gate, path: Path, form: Format, now: int, *, first: bool
-) -> Iterator[str]:
+def _table(connection: Any, gate: Gate, path: Path, form: Format, now: int, *, first: bool) -> Iterator[str]:
     if form.aside:
         yield f"{path}: {form.table} would be set aside; {form.aside}"
         return

@@ -80,7 +80,8 @@ def validate(connection: Any, form: Format, columns: dict[str, str], now: int, g
         "SELECT count(*), count(*) FILTER (len(reasons) > 0), count(*) FILTER (len(reasons) = 0 AND repeated) "
         "FROM checked"
     ).fetchall()[0]
-    return Counts(*found, forgotten)
+    rows, bad, repeated = found
+    return Counts(rows, bad, repeated, forgotten)
 
 
 def _fields(table: str, without: tuple[str, ...] = ()) -> str:

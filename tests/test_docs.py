@@ -43,7 +43,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # names of XML namespaces, or of a schema's language, which nobody asks anything
 HOSTS = re.compile(
     r"127\.0\.0\.1|localhost|\[::1\]|([\w.-]+\.)?(example|test|invalid)(\.\w+)?|www\.apache\.org|[^\x00-\x7f]\S*"
-    r"|www\.w3\.org|json-schema\.org|graphml\.graphdrawing\.org|(www\.)?gexf\.net"
+    r"|www\.w3\.org|json-schema\.org|(cv\.)?iptc\.org|ns\.adobe\.com|www\.tc260\.org\.cn|graphml\.graphdrawing\.org"
+    r"|(www\.)?gexf\.net"
 )
 
 
