@@ -14,7 +14,8 @@ and a group is kept where s^2 times that is at most alpha: the s^2 are for the s
 
 The bound takes pairs for independent. They are not: somebody who is always at a crowd's peak is near to all others
 that are, and keen fans hold many weak pairs. So t is also capped (MOST), and groups of three or four, which two lucky
-accounts make, are left alone (LEAST); docs/decisions/0005 shows what both keep out.
+accounts make, are left alone (LEAST), as are groups that hang together loosely (PARTNERS); docs/decisions/0005 shows
+what each of these keeps out.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from scipy.stats import binom
 
 MOST = 1e-5  # p-value of a pair up to which it counts
 LEAST = 5  # accounts of a group
+PARTNERS = 3.0  # others of its group with whom an account has such a pair, on average
 DEGREE = 0.1  # mean number of such pairs an account that chance may make
 
 
@@ -54,7 +56,7 @@ def find(pairs: pd.DataFrame, accounts: int, tested: int, alpha: float) -> tuple
     held = np.bincount(label[index[:, 0]], minlength=groups)
     log_chance = _log_chance(size, held, accounts, level)
     cluster = pd.Series(ids).groupby(label).min().to_numpy(np.int64)
-    kept = (log_chance <= np.log(alpha)) & (size >= LEAST)
+    kept = (log_chance <= np.log(alpha)) & (size >= LEAST) & (2 * held >= PARTNERS * size)
     inside = kept[label]
     members = pd.DataFrame({"account": ids[inside], "cluster": cluster[label[inside]]})
     return members, pd.Series(np.exp(log_chance[kept]), index=cluster[kept])

@@ -56,6 +56,15 @@ def test_a_chain_a_triangle_and_a_square_are_left_alone() -> None:
     assert (len(members), len(p)) == (0, 0)
 
 
+def test_what_hangs_together_loosely_is_left_alone() -> None:
+    """A ring of ten with two bridges: no chance by the bound, and what keen fans of one campaign look like."""
+    ring = [(i, (i + 1) % 10) for i in range(10)] + [(0, 5), (2, 7)]
+    pairs = pd.DataFrame([tuple(sorted(e)) for e in ring], columns=["a", "z"]).assign(p_value=1e-7)
+    assert faint.find(pairs, ACCOUNTS, TESTED, 0.05)[0].empty
+    more = pd.DataFrame([(0, 2), (1, 3), (4, 6)], columns=["a", "z"]).assign(p_value=1e-7)
+    assert len(faint.find(pd.concat([pairs, more]), ACCOUNTS, TESTED, 0.05)[0]) == 10
+
+
 def test_where_few_pairs_are_tested_the_level_is_capped_and_where_many_are_it_falls() -> None:
     """Pairs at 2e-5 count nowhere; pairs at 5e-6 count among a hundred thousand, not among ten thousand million."""
     close = pd.DataFrame(list(combinations(range(10), 2)), columns=["a", "z"])
