@@ -10,9 +10,9 @@ batches of 1,000 rows, before and after `shoal compact`. Times are CPU milliseco
 
 from __future__ import annotations
 
+import argparse
 import resource
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -75,7 +75,11 @@ def write(folder: Path, rows: int) -> dict[str, str]:
 
 def main() -> None:
     """Print CPU milliseconds (connection and view included) and bytes."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=int, nargs="?", default=5_000_000)
+    parser.add_argument("batches", type=int, nargs="?", default=500)
+    given = parser.parse_args()
+    rows = given.rows
     folder = Path(tempfile.mkdtemp(prefix="shoal-layout-"))
     try:
         sources = write(folder, rows)
@@ -90,7 +94,7 @@ def main() -> None:
             print(f"| {question} | " + " | ".join(told) + " |")
         sizes = [sum(f.stat().st_size for f in folder.glob(p)) for p in ("batches/*", "days/*", "sorted.parquet")]
         print("| MB on disk | " + " | ".join(f"{size / 1e6:.0f}" for size in sizes) + " |")
-        _compaction(folder / "log", int(sys.argv[2]) if len(sys.argv) > 2 else 500)
+        _compaction(folder / "log", given.batches)
         print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     finally:
         shutil.rmtree(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -263,12 +262,15 @@ def test_adopting_goes_on_after_any_crash(
     assert (tmp_path / "data" / "which").exists()
 
 
-def test_only_a_large_log_is_worth_it(tmp_path: Path) -> None:
+def test_only_a_large_log_is_worth_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = EventLog(tmp_path)
     assert not bulk.is_worth_it(log)
-    batch = append(log, **random_batch(1))
+    append(log, **random_batch(1))
     assert not bulk.is_worth_it(log)
-    info = json.loads((batch.path / "batch.json").read_text())
-    info["files"]["interactions"]["rows"] = bulk.WORTH
-    (batch.path / "batch.json").write_text(json.dumps(info))
+    rows = sum(
+        about["rows"] for name, about in log.batches()[0].info["files"].items() if name in ("interactions", "actions")
+    )
+    monkeypatch.setattr(bulk, "WORTH", rows + 1)
+    assert not bulk.is_worth_it(log)
+    monkeypatch.setattr(bulk, "WORTH", rows)
     assert bulk.is_worth_it(log)
