@@ -245,7 +245,7 @@ def test_a_ban_has_two_families_and_a_grave_condition(found: AccountFacts) -> No
 
 def weaker(found: AccountFacts) -> list[AccountFacts]:
     """The facts with one piece of evidence less, or weaker, or with one more protection."""
-    out = [found.model_copy(update=u) for u in ({"network": None}, {"score": None}, {"text_share": None})]
+    out = [found.model_copy(update=u) for u in ({"score": None}, {"text_share": None})]
     out += [found.model_copy(update={"registration_client": None})]
     out += [
         found.model_copy(update={"labels": found.labels[:i] + found.labels[i + 1 :]}) for i in range(len(found.labels))
@@ -268,7 +268,9 @@ def weaker(found: AccountFacts) -> list[AccountFacts]:
             {"labels": (*found.labels, LabelFact(label="genuine", at=NOW))},
         )
     ]
-    if found.network is not None:
+    # that others trail an account protects it: to take that away is not to weaken evidence
+    if found.network is not None and found.network.role not in POLICY.protections.roles:
+        out += [found.model_copy(update={"network": None})]
         changes = ({"stability": 0.0}, {"size": 2}, {"role": "bridge"}, {"role": "followed"})
         out += [found.model_copy(update={"network": found.network.model_copy(update=c)}) for c in changes]
     return out

@@ -440,7 +440,14 @@ def test_interrupted_it_leaves_no_half_written_file(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "shoal", "coact", str(path), *ALL, "--out", str(out)]
     environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
     running = subprocess.Popen(
-        line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        line,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a suite that was started in the background hands down that SIGINT is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - no thread here
     )
     assert running.stderr is not None
     for said in running.stderr:
