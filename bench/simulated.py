@@ -1,6 +1,6 @@
 """What detection and policy do on simulated platforms with known answers: the figures of the README.
 
-    python bench/simulated.py --seeds 223-242 --accounts 20000
+    python bench/simulated.py --seeds 243-258 --accounts 20000
 
 For each seed: simulate, ingest, detect, publish, then ban and reverse, through HTTP and with simulated reviewers,
 every network that carries platform facts. Prints one line a seed, then the pooled tables. Every figure is synthetic.
@@ -174,7 +174,7 @@ def show(results: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="223-242")
+    parser.add_argument("--seeds", default="243-258")
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=Path("bench-simulated"))
     parser.add_argument("--scores", action="store_true")
