@@ -1,45 +1,20 @@
-"""Plain, slow implementations of what the peers do and of the default co-actions, and the command as a person runs it.
+"""Plain, slow implementations of what the peers do and of the default co-actions.
 
 Nothing here shares code with what it checks: no SQL, no buckets, lists and loops alone.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import pyarrow as pa
 
 Row = dict[str, Any]
-
-
-class Done(NamedTuple):
-    """What a command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def shoal(*arguments: object) -> Done:
-    """Run `shoal` with these arguments in this process, from its entry point on."""
-    from shoal import main
-
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with patch.object(sys, "argv", ["shoal", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
 
 
 class Share(NamedTuple):

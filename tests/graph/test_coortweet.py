@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peerkit import Share, coortweet_network, coortweet_pairs, r_quantile, shares_table, shoal
+from peerkit import Share, coortweet_network, coortweet_pairs, r_quantile, shares_table
+from shoalkit import shoal
 
 from graph.errors import InputError
 from graph.peers.coortweet import FAST_COLUMNS, MEASURES, CooRTweetConfig, network, pairs

@@ -15,7 +15,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from peerkit import shoal
+from shoalkit import shoal
 from sparkkit import ON_SPARK, assert_same, both, counted, empty, filled, log_tables, small_worlds
 
 from graph import coact, spark_home

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peerkit import shoal
+from shoalkit import shoal
 from sparkkit import COORTWEET, ON_SPARK, TEXTS, bare, filled
 
 from graph import coact, coaction, spark_home

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from peerkit import TOOLKIT_COLUMNS, Row, plain, shoal, toolkit_network
+from peerkit import TOOLKIT_COLUMNS, Row, plain, toolkit_network
+from shoalkit import shoal
 
 from graph.errors import InputError
 from graph.peers.toolkit import NETWORKS, ToolkitConfig, network, normal_form

@@ -13,46 +13,27 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
-from unittest.mock import patch
 
 import mediakit as kit
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shoalkit import Done, shoal
 
 from graph.errors import UnavailableError
 from ingest.provenance import check, worker
 from ingest.provenance.check import check_media, text
 from ingest.provenance.marker import MEANING
 from ingest.provenance.worker import Limits
-from shoal import main
 
 FIELDS = ["file", "status", "meaning", "container", "markers", "unread", "hash"]
 
 
-class Done(NamedTuple):
-    """What the command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def shoal(*arguments: object) -> Done:
+def check_files(*arguments: object) -> Done:
     """Run `shoal check-media` in this process, from the entry point on."""
-    out, err, code = StringIO(), StringIO(), 0
-    line = ["shoal", "check-media", *map(str, arguments)]
-    with patch.object(sys, "argv", line), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
+    return shoal("check-media", *arguments)
 
 
 def put(path: Path, data: bytes) -> Path:
@@ -67,7 +48,7 @@ def test_one_json_object_a_file_in_order(tmp_path: Path) -> None:
         put(tmp_path / "wrong-name.txt", kit.png_text(("parameters", kit.PARAMETERS))),
         put(tmp_path / "plain.webp", kit.saved(kit.scene(1), "webp")),
     ]
-    done = shoal("--json", *files)
+    done = check_files("--json", *files)
     answers = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, done.err) == (0, "")
     assert [a["file"] for a in answers] == list(map(str, files))
@@ -82,14 +63,14 @@ def test_trust_anchors_are_what_makes_trusted(tmp_path: Path) -> None:
     file = put(tmp_path / "signed.png", kit.signed("png"))
     roots = [kit.authority("Another").root, kit.authority().root]
     anchors = put(tmp_path / "anchors.pem", "# Liste der Prüfstellen\n".encode().join([b"", *roots]))
-    done = shoal(file, "--trust-anchors", anchors)
+    done = check_files(file, "--trust-anchors", anchors)
     assert done.code == 0
     assert done.out.splitlines()[0] == f"{file}: trusted"
     for bad in (b"", b"no certificate", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
-        refused = shoal(file, "--trust-anchors", put(tmp_path / "bad.pem", bad))
+        refused = check_files(file, "--trust-anchors", put(tmp_path / "bad.pem", bad))
         assert (refused.code, refused.out) == (2, "")
         assert f"{tmp_path / 'bad.pem'}: no PEM file of certificates" in refused.err
-    assert shoal(file, "--trust-anchors", tmp_path / "missing.pem").code == 2
+    assert check_files(file, "--trust-anchors", tmp_path / "missing.pem").code == 2
 
 
 def test_what_cannot_be_read_is_said_and_the_others_are_answered(tmp_path: Path) -> None:
@@ -105,7 +86,7 @@ def test_what_cannot_be_read_is_said_and_the_others_are_answered(tmp_path: Path)
         put(tmp_path / "text", b"just words"): "neither JPEG, PNG, WebP nor MP4 by its first bytes",
         put(tmp_path / "cut.png", good.read_bytes()[:100]): "byte 33: a chunk b'IDAT' that says it is",
     }
-    done = shoal("--json", *wanted, good)
+    done = check_files("--json", *wanted, good)
     answers = [json.loads(line) for line in done.out.splitlines()]
     assert done.code == 2
     assert done.err == "Error: 7 of 8 files could not be read\n"
@@ -119,12 +100,12 @@ def test_nothing_from_a_file_reaches_the_terminal_as_it_is(tmp_path: Path) -> No
     clear = "\x1b[2J\u202e"
     label = kit.LABEL | {"ContentProducer": clear, "ProduceID": clear}
     file = put(tmp_path / f"a{clear}.png", kit.png_text(("AIGC", json.dumps(label))))
-    done = shoal(file, put(tmp_path / "b", b"\x1b[2J"))
+    done = check_files(file, put(tmp_path / "b", b"\x1b[2J"))
     assert "\\u001b[2J\\u202e" in done.out
     assert not {"\x1b", "\u202e"} & set(done.out + done.err)
     strange = os.fsdecode(bytes(tmp_path) + b"/\xff.png")
     put(Path(strange), kit.saved(kit.scene(1), "png"))
-    answer = json.loads(shoal("--json", strange).out)
+    answer = json.loads(check_files("--json", strange).out)
     assert (answer["file"], answer["status"]) == (strange, "none")
 
 

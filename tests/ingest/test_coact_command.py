@@ -10,20 +10,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from shoalkit import Done, shoal
 
 from graph.model import DERIVED, EDGES, KINDS
 from graph.tablefiles import SUFFIXES, read_table
 from ingest.on_request import ON_REQUEST
-from shoal import main
 
 ROOT = Path(__file__).parents[2]
 T0 = 1_788_000_000_000_000  # microseconds UTC, 2026-08-29
@@ -31,24 +28,9 @@ SECOND = 1_000_000
 ACTION = ("account_id", "channel", "object_id", "at")
 
 
-class Done(NamedTuple):
-    """What the command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
 def coact(*arguments: object) -> Done:
     """Run `shoal coact` in this process, from the entry point on."""
-    out, err, code = StringIO(), StringIO(), 0
-    line = ["shoal", "coact", *map(str, arguments)]
-    with patch.object(sys, "argv", line), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
+    return shoal("coact", *arguments)
 
 
 def write_csv(path: Path, header: tuple[str, ...], rows: list[Any]) -> Path:

@@ -9,21 +9,18 @@ import random
 import re
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
+from shoalkit import Done, shoal
 
 from graph.tablefiles import read_table
 from graph.windows_text import COLUMNS
-from shoal import main
 
 ROOT = Path(__file__).parents[2]
 START = 1_788_220_800  # seconds, a midnight UTC
@@ -31,24 +28,9 @@ MICROS = 1_000_000
 ACTION = ("account_id", "channel", "object_id", "at")
 
 
-class Done(NamedTuple):
-    """What the command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
 def windows(*arguments: object) -> Done:
     """Run `shoal windows` in this process, from the entry point on."""
-    out, err, code = StringIO(), StringIO(), 0
-    line = ["shoal", "windows", *map(str, arguments)]
-    with patch.object(sys, "argv", line), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
+    return shoal("windows", *arguments)
 
 
 def write_csv(path: Path, rows: list[Any], header: tuple[str, ...] = ACTION) -> Path:
