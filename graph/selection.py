@@ -85,8 +85,10 @@ def select(
     more, faint_chance = faint.find(left, _accounts(connection), pairs_tested["strangers"], alpha)
     if len(more):
         chance = faint_chance.combine_first(chance)
-        edges_inside = pd.concat([inside(pairs[q <= fdr], members), inside(left[left["p_value"] <= faint.MOST], more)])
-        more = more.assign(stability=more["cluster"].map(_stability(left, more, clustered, seed)))
+        close = inside(left[left["p_value"] <= faint.MOST], more)
+        edges_inside = pd.concat([inside(pairs[q <= fdr], members), close])
+        stable = communities.stability(close["a"].to_numpy(), close["z"].to_numpy(), more, clustered, seed)
+        more = more.assign(stability=more["cluster"].map(stable))
         kept_now = len(kept.union(faint_chance.index))
         members, q = grown(pd.concat([members, more]), edges_inside, kept_now / len(chance))
     members = members.sort_values("account", ignore_index=True)
@@ -95,11 +97,6 @@ def select(
 
 def _accounts(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.execute("SELECT count(*) FROM account_ids").fetchall()[0][0])
-
-
-def _stability(left: pd.DataFrame, more: pd.DataFrame, clustered: communities.ClusterConfig, seed: int) -> pd.Series:
-    close = inside(left[left["p_value"] <= faint.MOST], more)
-    return communities.stability(close["a"].to_numpy(), close["z"].to_numpy(), more, clustered, seed)
 
 
 def inside(pairs: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
