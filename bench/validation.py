@@ -64,6 +64,19 @@ def by_sql(path: str) -> dict[str, Any]:
         return {"good": good, "rejected": sorted(row for row, _ in rejected), **clock.stop()}
 
 
+def columns(pa: Any, times: Any) -> dict[str, Any]:
+    """What pandera checks of each column; `pa` is its module for pandas or for Polars, which name things alike."""
+    ids = [pa.Check.str_length(0, 512), pa.Check.str_matches(r"^[^\x00-\x1f\x7f]*$")]
+    return {
+        "event_id": pa.Column(str, ids),
+        "account_id": pa.Column(str, [*ids, pa.Check.str_length(min_value=1)]),
+        "kind": pa.Column(str, pa.Check.isin(("note", *KINDS))),
+        "at": pa.Column(str, times),
+        "target_id": pa.Column(str, ids),
+        "text": pa.Column(str, pa.Check.str_length(0, 100_000)),
+    }
+
+
 def by_pandas(path: str) -> dict[str, Any]:
     """pandera on pandas."""
     import pandas as pd
@@ -71,17 +84,9 @@ def by_pandas(path: str) -> dict[str, Any]:
 
     clock = Clock()
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    ids = [pa.Check.str_length(0, 512), pa.Check.str_matches(r"^[^\x00-\x1f\x7f]*$")]
     times = pa.Check(lambda column: _times(column).between(pd.Timestamp("2000-01-01", tz="UTC"), _latest()))
     schema = pa.DataFrameSchema(
-        {
-            "event_id": pa.Column(str, ids),
-            "account_id": pa.Column(str, [*ids, pa.Check.str_length(min_value=1)]),
-            "kind": pa.Column(str, pa.Check.isin(("note", *KINDS))),
-            "at": pa.Column(str, times),
-            "target_id": pa.Column(str, ids),
-            "text": pa.Column(str, pa.Check.str_length(0, 100_000)),
-        },
+        columns(pa, times),
         checks=pa.Check(lambda all_: (all_["kind"] == "note") | (all_["target_id"] != "")),
     )
     reasons: dict[int, list[str]] = {}
@@ -114,16 +119,8 @@ def by_polars(path: str) -> dict[str, Any]:
             .fill_null(False)
         )
     )
-    ids = [pa.Check.str_length(0, 512), pa.Check.str_matches(r"^[^\x00-\x1f\x7f]*$")]
     schema = pa.DataFrameSchema(
-        {
-            "event_id": pa.Column(str, ids),
-            "account_id": pa.Column(str, [*ids, pa.Check.str_length(min_value=1)]),
-            "kind": pa.Column(str, pa.Check.isin(("note", *KINDS))),
-            "at": pa.Column(str, times),
-            "target_id": pa.Column(str, ids),
-            "text": pa.Column(str, pa.Check.str_length(0, 100_000)),
-        },
+        columns(pa, times),
         checks=pa.Check(lambda data: data.lazyframe.select((pl.col("kind") == "note") | (pl.col("target_id") != ""))),
     )
     reasons: dict[int, list[str]] = {}
