@@ -265,7 +265,7 @@ RHYTHM = _table(
     ("writing_speed", _F, "median of characters a second from note to answer; null under 20 written"),
     ("same_profile", _I, "other accounts whose quartiles of the time to answer are the same; null under 20 answers"),
     ("common_sequence", _I, "longest of 2, 4, 8 or 16 acts in a row that another account also did in a row; 0: none"),
-    ("restless_share", _F, "share of active days that no gap of 4 hours or more ends on"),
+    ("restless_share", _F, "share of days, begun when it is least, that no gap of 4 hours or more ends on"),
     ("switch_share", _F, "share of gaps of at most 3 s between acts of another kind on another object"),
     ("gap_variation", _F, "standard deviation / mean of the gaps between acts"),
     ("gap_entropy", _F, "-sum p ln p over octaves of the gap, nats; null under 20 acts or 7 active days, as all these"),

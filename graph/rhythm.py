@@ -8,7 +8,8 @@ meets schedulers and service desks; none of this is evidence of hosting by itsel
     same_profile       other accounts whose quartiles of the time to answer fall in the same quarters of an octave
     common_sequence    the longest of 2, 4, 8 or 16 acts in a row that some other account also did in a row, each act
                        counted when it is done for the first time (a shingle of acts, as of words in Broder 1997)
-    restless_share     share of active days that no gap of four hours or more ends on: days without a rest
+    restless_share     share of active days that no gap of four hours or more ends on: days without a rest, where a day
+                       begins when it shows the fewest of them (of four beginnings six hours apart)
     switch_share       share of gaps of at most three seconds between acts of another kind on another object
     gap_variation      standard deviation / mean of the gaps (a Poisson process: 1)
     gap_entropy        -sum p ln p over octaves of the gap, in nats
@@ -62,7 +63,7 @@ def _values(rows: pd.DataFrame) -> pd.DataFrame:
         "writing_speed": (rows["speed"].astype(float) / 1000).where(rows["written"] >= LEAST_ACTIONS),
         "same_profile": rows["alike"].astype("Int64"),
         "common_sequence": rows["longest"].fillna(0).astype("Int64"),
-        "restless_share": rows["restless_days"] / rows["active_days"],
+        "restless_share": rows["restless_days"] / rows["of_days"],
         "switch_share": rows["switches"] / gaps,
         "gap_variation": (spread / mean.where(mean > 0)),
         "gap_entropy": rows["gap_entropy"],

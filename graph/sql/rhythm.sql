@@ -3,15 +3,23 @@
 --     person hardly does),
 --     $text (characters from which a text counts as written)
 -- what was before the first act is not known, and taken for a rest
+-- where a day begins is up to the account: of four beginnings, six hours apart, the one that shows the fewest days without rest,
+--     or whoever wakes about midnight UTC would have some days with two rests and some with none
 -- reads: account_ids, acts, answers
--- columns: account_id, acts, active_days, gaps, restless_days, switches, gap_total, gap_squares (milliseconds),
+-- columns: account_id, acts, active_days, gaps, restless_days, of_days (days as the account has them), switches, gap_total, gap_squares (milliseconds),
 --     gap_entropy (nats, over octaves of seconds), answers, answer_us (median), written, speed (median characters in 1000 s),
 --     alike (others whose quartiles of the time to answer are the same in quarters of an octave; null: too few answers)
-WITH days AS (
-    SELECT a, "at" // 86400000000 AS day, max(coalesce(gap, $quiet)) AS longest FROM acts GROUP BY ALL
+WITH beginnings AS (SELECT unnest([0, 6, 12, 18]) * 3600000000 AS beginning),
+days AS (
+    SELECT a, beginning, ("at" - beginning) // 86400000000 AS day, max(coalesce(gap, $quiet)) AS longest
+    FROM acts, beginnings GROUP BY ALL
+),
+rests AS (
+    SELECT a, beginning, count(*) AS days, count(*) FILTER (longest < $quiet) AS restless FROM days GROUP BY a, beginning
 ),
 restless AS (
-    SELECT a, count(*) AS active_days, count(*) FILTER (longest < $quiet) AS restless_days FROM days GROUP BY a
+    SELECT a, max(days) FILTER (beginning = 0) OVER (PARTITION BY a) AS active_days, restless AS restless_days, days AS of_days
+    FROM rests QUALIFY row_number() OVER (PARTITION BY a ORDER BY restless / days, beginning) = 1
 ),
 gaps AS (
     SELECT a, count(*) AS acts, count(gap) AS gaps, count(*) FILTER (switched AND gap <= $at_once) AS switches,
@@ -39,7 +47,7 @@ answering AS (
 profiles AS (
     SELECT a, count(*) OVER (PARTITION BY profile) - 1 AS alike FROM answering WHERE answers >= $least
 )
-SELECT i.account_id, g.acts, r.active_days, g.gaps, r.restless_days, g.switches, g.gap_total, g.gap_squares, e.gap_entropy,
+SELECT i.account_id, g.acts, r.active_days, g.gaps, r.restless_days, r.of_days, g.switches, g.gap_total, g.gap_squares, e.gap_entropy,
     coalesce(x.answers, 0) AS answers, x.answer_us, coalesce(x.written, 0) AS written, x.speed, p.alike
 FROM account_ids i JOIN gaps g USING (a) JOIN restless r USING (a) LEFT JOIN entropies e USING (a)
 LEFT JOIN answering x USING (a) LEFT JOIN profiles p USING (a)

@@ -99,9 +99,12 @@ def plainly(acts: list[Act], least: int) -> dict[str, dict[str, Any]]:
     found = {}
     for who, did in own.items():
         gaps = [b.at - a.at for a, b in pairwise(did)]
-        days: dict[int, list[int]] = defaultdict(list)
+        by_beginning: list[dict[int, list[int]]] = [defaultdict(list) for _ in range(4)]
         for i, act in enumerate(did):
-            days[act.at // DAY].append(gaps[i - 1] if i else QUIET)
+            for quarter, days in enumerate(by_beginning):
+                days[(act.at - quarter * DAY // 4) // DAY].append(gaps[i - 1] if i else QUIET)
+        restless = [sum(max(each) < QUIET for each in days.values()) for days in by_beginning]
+        fewest = min(range(4), key=lambda quarter: restless[quarter] / len(by_beginning[quarter]))
         switches = [
             gap <= AT_ONCE and a.kind != b.kind and (a.target or a.content) != (b.target or b.content)
             for a, b, gap in zip(did, did[1:], gaps, strict=False)
@@ -111,9 +114,10 @@ def plainly(acts: list[Act], least: int) -> dict[str, dict[str, Any]]:
         latencies = sorted(t for t, _ in answers[who])
         found[who] = {
             "acts": len(did),
-            "active_days": len(days),
+            "active_days": len(by_beginning[0]),
             "gaps": len(gaps),
-            "restless_days": sum(max(each) < QUIET for each in days.values()),
+            "restless_days": restless[fewest],
+            "of_days": len(by_beginning[fewest]),
             "switches": sum(switches),
             "gap_entropy": -sum(n / len(gaps) * math.log(n / len(gaps)) for n in octaves.values()) if gaps else None,
             "answers": len(latencies),
@@ -196,6 +200,43 @@ def test_too_little_is_told_by_counts_and_by_nothing_else() -> None:
     assert {table[who][name] for who in ("few", "short") for name in values} == {None}
     assert None not in {table["enough"][name] for name in values}
     assert {table["enough"][name] for name in ("answer_seconds", "writing_speed", "same_profile")} == {None}
+
+
+@given(
+    wakes=st.integers(0, 23),
+    slept=st.lists(st.integers(5 * 60, 11 * 60), min_size=10, max_size=10),
+    late=st.lists(st.integers(-50, 50), min_size=10, max_size=10),
+)
+@settings(max_examples=40, deadline=None)
+def test_whoever_rests_every_day_has_no_day_without_a_rest_whenever_that_is(
+    wakes: int, slept: list[int], late: list[int]
+) -> None:
+    """Night shifts, carers, people abroad: they wake within an hour of their own time, and sleep at least 5 hours."""
+    acts, hour = [], 3600 * SECOND
+    for day in range(10):
+        woke = T0 + day * DAY + wakes * hour + late[day] * 60 * SECOND
+        awake = DAY - slept[day] * 60 * SECOND - 2 * hour  # the next waking may be 100 minutes earlier in the day
+        acts += [Act("night", "like", woke + i * 3 * hour, f"n{day}.{i}") for i in range(1 + awake // (3 * hour))]
+    row = rhythm(connected(acts), T0, UNTIL).to_pylist()[0]
+    assert row["acts"] >= 20
+    assert row["restless_share"] == 0
+
+
+@given(interactions(), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_the_hour_of_the_clock_tells_nothing(acts: list[Act], quarters: int) -> None:
+    """Everything a quarter, half or three quarters of a day later: only the number of UTC days may be another."""
+    later = [act._replace(at=act.at + quarters * DAY // 4) for act in acts]
+    found = []
+    for each in (acts, later):
+        connection = connected(each)
+        for name in ("acts", "answers"):
+            connection.execute(sql(name), {"since": T0, "until": UNTIL})
+        asked = {"quiet": QUIET, "at_once": AT_ONCE, "text": TEXT, "least": 2}
+        rows = connection.sql(sql("rhythm"), params=asked).to_arrow_table().to_pylist()
+        found.append([{**row, "active_days": 0, "share": row["restless_days"] / row["of_days"]} for row in rows])
+    for one, other in zip(*found, strict=True):
+        assert {**one, "restless_days": 0, "of_days": 0} == {**other, "restless_days": 0, "of_days": 0}
 
 
 def test_values_in_their_units() -> None:
