@@ -41,6 +41,7 @@ MOUNTED = {
     "policy": "api",
     "provision": "graph",
     "publish": "api",
+    "read-private": "api",
     "runs": "graph",
     "score": "gnn",
     "serve": "api",
@@ -231,6 +232,8 @@ def _say_what_goes(workspace: Workspace, wish: Wish) -> Wish:
 
     rows = ", ".join(f"{n:,} rows of {table}" for table, n in count(workspace.log, wish).items())
     click.echo(f"event log: {rows or 'no rows'}")
+    if texts := workspace.private_texts.count(wish.accounts, wish.before):
+        click.echo(f"private texts: {texts:,}")
     gone, changed, models = affected(workspace.runs, wish)
     for title, found in (("that go whole", gone), ("that lose rows", changed), ("whose model saw it", models)):
         click.echo(f"runs {title}: {', '.join(run.run_id for run in found) or 'none'}")
@@ -265,6 +268,7 @@ def _forget(workspace: Workspace, wish: Wish) -> None:
 
     with progress("forgetting in the event log"):
         forget_in_log(workspace, wish)
+        workspace.private_texts.forget(wish.accounts, wish.before)
     with progress("forgetting in runs"):
         forget_in_runs(workspace, wish)
         forget_rejects(workspace, wish)

@@ -1,4 +1,4 @@
-"""Commands: publish, serve, worker, key, policy, audit."""
+"""Commands: publish, serve, worker, key, policy, audit, read-private."""
 
 from __future__ import annotations
 
@@ -219,6 +219,22 @@ def audit_verify(folder: Path | None) -> None:
         click.echo(f"The audit log is whole: {verify_chain(engine):,} rows.")
 
 
+@click.command("read-private")
+@click.argument("event_ids", metavar="EVENT...", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why they are read; it stands in the audit log beside your name.")
+@dir_option
+def read_private(event_ids: tuple[str, ...], reason: str, folder: Path | None) -> None:
+    """Show texts of private messages, where they are kept (SHOAL_STORE_PRIVATE_TEXT_DAYS), and say so in the audit log.
+
+    Nothing is shown that is not in the audit log first.
+    """
+    from api.private_texts import read
+
+    with _store(folder) as engine:
+        for line in read(engine, _workspace(folder).private_texts, event_ids, reason=reason, actor=actor()):
+            click.echo(line)
+
+
 COMMANDS: dict[str, click.Command] = {
     "publish": publish,
     "serve": serve,
@@ -226,4 +242,5 @@ COMMANDS: dict[str, click.Command] = {
     "key": key,
     "policy": policy,
     "audit": audit,
+    "read-private": read_private,
 }

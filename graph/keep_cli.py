@@ -24,6 +24,7 @@ def verify(folder: Path | None) -> None:
         raise IntegrityError(f"{workspace.root}: no event log and no runs here")
     with progress("checking hashes"):
         found = look(workspace.log, workspace.runs)
+        found.damaged += workspace.private_texts.damaged()
     for line in found.damaged:
         click.echo(f"damaged: {line}")
     require_whole(found)

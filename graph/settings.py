@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from graph.errors import InputError
 
 
 class Settings(BaseSettings):
@@ -44,10 +46,26 @@ class Settings(BaseSettings):
     show_private: bool = Field(
         False, description="whether `shoal explain --private` may name objects on private ground"
     )
+    store_private_text_days: int | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="keep texts of private messages and group chats for so many days after they were sent "
+        "(default: they are never stored); `shoal read-private` shows them and is audited",
+    )
     require: str = Field("", description="comma-separated parts the tests must not skip")
 
 
 def settings() -> Settings:
-    """Read the environment as it is now. Raises pydantic's ValidationError on a bad value."""
+    """Read the environment as it is now. Raises InputError naming the variable and what it may be."""
     secrets = os.environ.get("SHOAL_SECRETS_DIR")
-    return Settings(_secrets_dir=secrets)
+    try:
+        return Settings(_secrets_dir=secrets)
+    except ValidationError as error:
+        # never the value: it may be a password
+        faults = "; ".join(f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise InputError(f"environment: {faults}") from None
+
+
+def _variable(name: str) -> str:
+    return name if name.isupper() else f"SHOAL_{name.upper()}"

@@ -7,6 +7,7 @@ DIR/
     neo4j/          embedded Neo4j's data
     rejects/        rows refused at ingest, with reasons
     reports/        one HTML page a run
+    private/        private texts, only where a setting asks for them (graph.private_texts)
     secrets/        generated passwords and keys, readable by the owner alone
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,14 +27,20 @@ from graph.errors import ConflictError
 from graph.files import write_bytes
 from graph.forgotten import Gate
 from graph.log import EventLog
+from graph.private_texts import PrivateTexts
 from graph.runs import RunStore
+from graph.settings import settings
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One data folder. Making the object touches nothing."""
+    """One data folder. Making the object touches nothing.
+
+    `keeps_private`: whether private texts may be kept here, if the environment asks for it; not in a throwaway folder.
+    """
 
     root: Path
+    keeps_private: bool = True
 
     @property
     def log(self) -> EventLog:
@@ -65,6 +73,12 @@ class Workspace:
         return self.root / "decisions.db"
 
     @property
+    def private_texts(self) -> PrivateTexts:
+        """Private texts, as the environment allows them now."""
+        days = settings().store_private_text_days if self.keeps_private else None
+        return PrivateTexts(self.root / "private", days, time.time_ns() // 1000)
+
+    @property
     def gate(self) -> Gate:
         """What keeps out of the log what was forgotten."""
         forgotten = self.log.manifest().forgotten
@@ -95,6 +109,7 @@ class Workspace:
         try:
             owner.write_text(f"{os.getpid()}\n")
             self.log.clear()  # what a crash left, or a reader held
+            self.private_texts.sweep(self.log)
             yield
         finally:
             lock.release()

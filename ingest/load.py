@@ -64,6 +64,8 @@ class Ingested:
 def ingest(workspace: Workspace, path: Path, reading: Reading = "native", *, now: int | None = None) -> Ingested:
     """Append one file to the event log. The caller holds `workspace.writing()`.
 
+    Private texts leave only keyed stand-ins, unless the environment asks for more (graph.private_texts).
+
     Args:
         workspace: the data folder.
         path: a CSV, JSON Lines, JSON or Parquet file (all but the last may be compressed by gzip or zstd).
@@ -193,6 +195,7 @@ def _write_tables(
         _copy(connection, stored, staging / "interactions.parquet")
         actions, templates = derive(connection, log, good, workspace.secret("templates"))
         _copy(connection, actions, staging / "actions.parquet")
+        workspace.private_texts.keep(connection, good, staging.name)
         if templates.num_rows:
             write_table(staging / "templates.parquet", templates)
     else:

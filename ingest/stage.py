@@ -70,7 +70,7 @@ def staged(
     """
     files = [file for path in paths for file in source_files(path)]
     with tempfile.TemporaryDirectory(prefix="shoal-", ignore_cleanup_errors=True) as folder:
-        workspace = Workspace(Path(folder))
+        workspace = Workspace(Path(folder), keeps_private=False)
         _check_room(files, workspace.root)
         write_bytes(workspace.root / "secrets" / "templates", KEY, mode=0o600)
         try:
