@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # command -> the package whose cli.py has it; a package is imported only when its command is used
 MOUNTED = {
     "audit": "api",
+    "backup": "api",
     "check-media": "ingest",
     "cluster": "graph",
     "coact": "ingest",
@@ -38,10 +39,12 @@ MOUNTED = {
     "key": "api",
     "load": "graph",
     "lock-neo4j": "graph",
+    "migrate": "api",
     "policy": "api",
     "provision": "graph",
     "publish": "api",
     "read-private": "api",
+    "restore": "api",
     "runs": "graph",
     "score": "gnn",
     "serve": "api",
@@ -258,8 +261,8 @@ def _say_what_goes(workspace: Workspace, wish: Wish) -> Wish:
 
 def _forget(workspace: Workspace, wish: Wish) -> None:
     """Forget in one store after the other; killed anywhere, the next call does it again from the start."""
-    from api.cli import actor
     from api.forgetting import forget_decisions, record_retention
+    from api.place import actor
     from graph.forget_runs import forget_in_runs, forget_rejects
     from graph.forget_view import forget_in_view
     from graph.forgetting import finish, forget_in_log

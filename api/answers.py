@@ -254,6 +254,18 @@ class AuditPage(BaseModel):
     next_cursor: str | None
 
 
+class Checkpoint(BaseModel):
+    """How long the audit log is and how it ends, signed (api.checkpoint)."""
+
+    what: str
+    version: int
+    rows: int
+    head: str
+    at: str
+    key: str
+    signature: str
+
+
 class Health(BaseModel):
     """Whether the service lives, or is ready."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,33 @@ def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
         tx.execute(update(audit_head).values(seq=seq, hash=previous))
 
 
+class Chain:
+    """Rows followed one by one, from after row `end` with hash `previous`.
+
+    `vouched`: what rows say since a name in them was forgotten, by their number.
+    """
+
+    def __init__(self, end: int, previous: str, vouched: Mapping[int, str]) -> None:
+        self.end, self.previous, self.start, self._vouched = end, previous, previous, vouched
+
+    def follow(self, row: Mapping[str, Any]) -> None:
+        """Go on to the next row. Raises IntegrityError if it is missing, or not what was written."""
+        if row["seq"] != self.end + 1:
+            raise IntegrityError(f"audit row {self.end + 1} is missing: after {self.end} comes {row['seq']}")
+        says = self._vouched.get(row["seq"], row["hash"])
+        if row["previous"] != self.previous or content_sha256(row) != says:
+            raise IntegrityError(f"audit row {row['seq']} is not what was written: its hash does not follow")
+        self.end, self.previous = row["seq"], row["hash"]
+
+
+def vouched(forgotten: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, str]:
+    """What rows say since a name in them was forgotten: from number and detail of each row FORGOTTEN, in order."""
+    found: dict[int, str] = {}
+    for seq, detail in forgotten:
+        found |= {int(n): sha256 for n, sha256 in detail.get("rows", {}).items() if int(n) < seq}
+    return found
+
+
 def verify_chain(engine: Engine) -> int:
     """Recompute the whole chain; returns how many rows it has.
 
@@ -86,23 +113,15 @@ def verify_chain(engine: Engine) -> int:
     """
     with reading(engine) as tx:
         head = tx.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
-        end, previous = 0, GENESIS
-        vouched: dict[int, str] = {}  # what a row says since a name in it was forgotten; the newest counts
         said = select(audit.c.seq, audit.c.detail).where(audit.c.event == FORGOTTEN).order_by(audit.c.seq)
-        for seq, detail in tx.execute(said):
-            vouched |= {int(n): sha256 for n, sha256 in detail.get("rows", {}).items() if int(n) < seq}
+        chain = Chain(0, GENESIS, vouched((row.seq, row.detail) for row in tx.execute(said)))
         while True:
-            page = (
-                tx.execute(select(audit).where(audit.c.seq > end).order_by(audit.c.seq).limit(_PAGE)).mappings().all()
-            )
+            found = select(audit).where(audit.c.seq > chain.end).order_by(audit.c.seq).limit(_PAGE)
+            page = tx.execute(found).mappings().all()
             for row in page:
-                if row["seq"] != end + 1:
-                    raise IntegrityError(f"audit row {end + 1} is missing: after {end} comes {row['seq']}")
-                if row["previous"] != previous or content_sha256(dict(row)) != vouched.get(row["seq"], row["hash"]):
-                    raise IntegrityError(f"audit row {row['seq']} is not what was written: its hash does not follow")
-                end, previous = row["seq"], row["hash"]
+                chain.follow(dict(row))
             if len(page) < _PAGE:
                 break
-    if (head.seq, head.hash) != (end, previous) if head is not None else end != 0:
-        raise IntegrityError(f"audit row {end + 1} is missing: the log was cut at its end")
-    return end
+    if (head.seq, head.hash) != (chain.end, chain.previous) if head is not None else chain.end != 0:
+        raise IntegrityError(f"audit row {chain.end + 1} is missing: the log was cut at its end")
+    return chain.end

@@ -1,48 +1,18 @@
-"""Commands: publish, serve, worker, key, policy, audit, read-private."""
+"""Commands: publish, serve, worker, key, policy, read-private; those of api.keep_cli."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from api import keep_cli
+from api.place import actor, folder_or_default, store_in, workspace_in
 from graph.console import dir_option
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from api.rules import Policy
-    from graph.workspace import Workspace
-
-
-def actor() -> str:
-    """Who is at the keyboard, for the audit log."""
-    import getpass
-
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli:unknown"
-
-
-def _folder(folder: Path | None) -> Path:
-    from graph.settings import settings
-
-    return folder or settings().dir
-
-
-def _store(folder: Path | None) -> AbstractContextManager[Engine]:
-    from api.store import configured
-
-    return configured(_folder(folder))
-
-
-def _workspace(folder: Path | None) -> Workspace:
-    from graph.workspace import Workspace
-
-    return Workspace(_folder(folder))
 
 
 def _policy(path: Path | None) -> Policy:
@@ -61,9 +31,9 @@ def publish(run_id: str, path: Path | None, folder: Path | None) -> None:
     from api.publish import publish as do
     from graph.console import progress
 
-    place = _workspace(folder)
+    place = workspace_in(folder)
     run, policy = place.runs.get(run_id), _policy(path)
-    with _store(folder) as engine, progress(f"Publishing {run.run_id}"):
+    with store_in(folder) as engine, progress(f"Publishing {run.run_id}"):
         report = do(run, place.log, engine, policy=policy, actor=actor())
     if not report.new and not report.verdicts_written:
         click.echo(f"Run {report.run_id} is published under policy {report.policy_version} already; nothing changed.")
@@ -89,12 +59,12 @@ def serve(host: str | None, port: int | None, folder: Path | None) -> None:
     from graph.settings import settings
 
     given = settings()
-    with _store(folder) as engine:
+    with store_in(folder) as engine:
         run(
             create_app(engine),
             host or given.api_host,
             given.api_port if port is None else port,
-            _folder(folder) / "api.json",
+            folder_or_default(folder) / "api.json",
             lambda url: click.echo(f"Shoal's API answers at {url} (OpenAPI: {url}/openapi.json). Ctrl-C ends it."),
         )
 
@@ -109,8 +79,8 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
     from api.server import until_stopped
     from graph.errors import ConflictError
 
-    place = _workspace(folder)
-    with until_stopped() as go_on, _store(folder) as engine:
+    place = workspace_in(folder)
+    with until_stopped() as go_on, store_in(folder) as engine:
         if not once:
             click.echo("The worker runs. Ctrl-C ends it.")
             rooms.work(engine, place, every=every, go_on=go_on)
@@ -137,7 +107,7 @@ def key_create(name: str, scopes: tuple[str, ...], folder: Path | None) -> None:
     """Make a key and print it. It is not shown again."""
     from api import auth
 
-    with _store(folder) as engine:
+    with store_in(folder) as engine:
         click.echo(auth.create(engine, name, scopes, actor=actor()))
 
 
@@ -148,7 +118,7 @@ def key_list(folder: Path | None) -> None:
     from api import auth
     from api.clock import iso
 
-    with _store(folder) as engine:
+    with store_in(folder) as engine:
         rows = auth.keys(engine)
     for row in rows:
         state = "active" if row["revoked_at"] is None else f"revoked {iso(row['revoked_at'])}"
@@ -162,7 +132,7 @@ def key_revoke(key_id: str, folder: Path | None) -> None:
     """End a key at once."""
     from api import auth
 
-    with _store(folder) as engine:
+    with store_in(folder) as engine:
         auth.revoke(engine, key_id, actor=actor())
     click.echo(f"Key {key_id} is revoked.")
 
@@ -200,23 +170,8 @@ def policy_show(published: bool, folder: Path | None) -> None:
     from api.judging import required
     from api.store import reading
 
-    with _store(folder) as engine, reading(engine) as tx:
+    with store_in(folder) as engine, reading(engine) as tx:
         click.echo(required(tx).policy.text, nl=False)
-
-
-@click.group()
-def audit() -> None:
-    """The audit log."""
-
-
-@audit.command("verify")
-@dir_option
-def audit_verify(folder: Path | None) -> None:
-    """Recompute the hash chain; fails naming the first row that is not what was written."""
-    from api.audit import verify_chain
-
-    with _store(folder) as engine:
-        click.echo(f"The audit log is whole: {verify_chain(engine):,} rows.")
 
 
 @click.command("read-private")
@@ -230,8 +185,8 @@ def read_private(event_ids: tuple[str, ...], reason: str, folder: Path | None) -
     """
     from api.private_texts import read
 
-    with _store(folder) as engine:
-        for line in read(engine, _workspace(folder).private_texts, event_ids, reason=reason, actor=actor()):
+    with store_in(folder) as engine:
+        for line in read(engine, workspace_in(folder).private_texts, event_ids, reason=reason, actor=actor()):
             click.echo(line)
 
 
@@ -241,6 +196,6 @@ COMMANDS: dict[str, click.Command] = {
     "worker": worker,
     "key": key,
     "policy": policy,
-    "audit": audit,
+    **keep_cli.COMMANDS,
     "read-private": read_private,
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError, ProgrammingError
 
 from graph.errors import ConflictError, InputError, UnavailableError
 
@@ -145,6 +145,11 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise ConflictError(f"the decision store's schema is not one this version knows: {error}") from error
+        except ProgrammingError as error:
+            raise ConflictError(
+                "the decision store's schema is older than this version, and this role may not change it: run "
+                "`shoal migrate` as the owner of the database"
+            ) from error
 
 
 def _revision(engine: Engine) -> str | None:

@@ -16,6 +16,9 @@ Templates are those of the log, near copies by MinHash. Trigrams are of characte
 graph/sql/content_plain.sql), a containment as in Broder, "On the resemblance and containment of documents", 1997. To
 compare with other answers to the same text takes out what a topic, a language or a title lends to everybody.
 
+`generated_media` counts what files say of themselves (the log's table media): transparency where an account labels its
+own work, and a claim that anybody can write or take out.
+
 Private texts are not in the log, only keyed stand-ins of their templates: the first three read them through those, the
 others read public texts alone. SQL counts in integers; quotients are made here, once.
 """
@@ -61,9 +64,11 @@ def content(connection: duckdb.DuckDBPyConnection, since: int, until: int, accou
     connection.execute(sql("content_said"), {**window, "revealing": _openings(connection)})
     counted = connection.execute(sql("content"), window).df()
     mirrored = connection.execute(sql("content_mirroring")).df()
+    shown = connection.execute(sql("content_media"), window).df()
     connection.execute("DROP TABLE content_said")
     rows = pd.DataFrame({"account_id": accounts.to_pandas()})
-    rows = rows.merge(counted, on="account_id", how="left").merge(mirrored, on="account_id", how="left")
+    for part in (counted, mirrored, shown):
+        rows = rows.merge(part, on="account_id", how="left")
     numbers = [name for name in rows.columns if name != "account_id"]
     rows[numbers] = rows[numbers].fillna(0).astype(np.int64)
     texts, answers = rows["compared_texts"], rows["compared_answers"]

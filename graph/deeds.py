@@ -28,6 +28,7 @@ KEYS = {
     "Template": "templateId",
     "Device": "deviceId",
     "Client": "name",
+    "Media": "mediaId",
     "Object": "objectId",
 }
 # what an account did (graph/sql/deed_rows.sql) -> relationship type and label of what it did it to
@@ -45,6 +46,7 @@ DEEDS = {
     "url": ("LINKED", "Url"),
     "hashtag": ("TAGGED", "Hashtag"),
     "template": ("USED_TEMPLATE", "Template"),
+    "media": ("SHOWED", "Media"),
     "device": ("USED", "Device"),
     "client": ("USED", "Client"),
     "object": ("ACTED_ON", "Object"),
@@ -55,7 +57,7 @@ REGISTRATIONS = {
     "registered_device": ("REGISTERED_WITH", "Device"),
 }
 # channels whose objects are nodes; an order of hashtags is told by other relationships already
-DERIVED = ("url", "hashtag", "template", "message_template")
+DERIVED = ("url", "hashtag", "template", "message_template", "media")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, log: EventLog, batches: list[Batch], fresh: list[Batch]) -> None:
@@ -69,7 +71,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, log: EventLog, batches: list[
     """
     import pyarrow as pa
 
-    rows = [(b.sequence, b in fresh, "interactions" not in b.info["files"]) for b in batches]
+    # a batch of media has the actions of interactions that came before it
+    rows = [(b.sequence, b in fresh, not {"interactions", "media"} & set(b.info["files"])) for b in batches]
     sequence, new, bare = zip(*rows, strict=True)
     connection.register("_batches", pa.table({"batch": pa.array(sequence, pa.int32()), "fresh": new, "bare": bare}))
     for view, table, chosen in (

@@ -177,15 +177,25 @@ def _prepare(connection: duckdb.DuckDBPyConnection, log: EventLog, wish: Wish) -
         connection.execute("CREATE TEMP TABLE _present (name VARCHAR)")
     else:
         connection.execute(f'CREATE TEMP TABLE _present AS {_named(log, f""""at" >= {wish.before}""")}')
+    goes, shown = _goes("interactions", wish), "unnest(media) AS media_id FROM interactions"
+    connection.execute(
+        f"CREATE TEMP TABLE _unshown AS SELECT {shown} WHERE {goes} EXCEPT SELECT {shown} WHERE NOT {goes}"
+    )
 
 
 def _goes(table: str, wish: Wish) -> str:
-    """SQL: whether a row goes. With `before`, account facts go with the last event that names the account."""
+    """SQL: whether a row goes.
+
+    Facts of an account go with the last event that names it, where events go by their time; media with the last
+    interaction that shows them.
+    """
     conditions = ["account_id IN (SELECT name FROM _gone)"] if "account_id" in LOG_TABLES[table].columns else []
     if wish.before is not None and "at" in LOG_TABLES[table].columns:
         conditions.append(f'coalesce("at" < {wish.before}, false)')
     if wish.before is not None and table == "accounts":
         conditions.append("account_id NOT IN (SELECT name FROM _present WHERE name IS NOT NULL)")
+    if table == "media":
+        conditions.append("media_id IN (FROM _unshown)")
     return f"({' OR '.join(conditions) or 'false'})"
 
 

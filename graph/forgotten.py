@@ -92,4 +92,5 @@ def names_of_accounts(table: str) -> Sequence[str]:
         "interactions": [f"CASE WHEN kind IN ({kinds}) THEN target_id END"],
         "actions": [f"CASE WHEN starts_with(object_id, '{PREFIX}') THEN substr(object_id, {len(PREFIX) + 1}) END"],
     }
-    return ["account_id", *more.get(table, [])]
+    own = ["account_id"] if "account_id" in LOG_TABLES[table].columns else []
+    return [*own, *more.get(table, [])]

@@ -16,7 +16,7 @@ from typing import Any
 from graph.errors import ConflictError, IntegrityError
 from graph.files import digest_of, write_bytes
 
-VERSION = 1
+VERSION = 2  # 2: interactions have media and conversation_id
 NAME = "manifest.json"
 
 
@@ -103,6 +103,11 @@ def read(root: Path) -> Manifest:
         sha256 = said.pop("sha256")
         if said["version"] > VERSION:
             raise ConflictError(f"{path}: version {said['version']}, this Shoal knows {VERSION}: use the newer Shoal")
+        if said["version"] < VERSION:
+            raise ConflictError(
+                f"{path}: version {said['version']}, this Shoal writes {VERSION}: an earlier Shoal made this log; "
+                "ingest its source files into a new data folder"
+            )
         if digest_of(said) != sha256:
             raise IntegrityError(f"{path}: is not what was written (sha256 differs)")
         return Manifest(

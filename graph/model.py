@@ -31,7 +31,7 @@ KINDS = (
 )
 PRIVATE_KINDS = ("message", "group_message")
 # channels of what an interaction holds or tells, beside its kind (ingest.objects)
-DERIVED = ("url", "hashtag", "hashtag_sequence", "template", "message_template")
+DERIVED = ("url", "hashtag", "hashtag_sequence", "template", "message_template", "media")
 PRIVATE_MARK = "private-"  # begins the value of an object that stands for something in a private text
 LABELS = ("ai_hosted", "genuine", "whole_history_ai", "registered_by_tool")
 LABEL_SOURCES = ("platform", "review", "report")
@@ -89,6 +89,8 @@ INTERACTIONS = _table(
     ("text", _S, "public text; private text is never stored"),
     ("urls", _L, "links in it"),
     ("hashtags", _L, "hashtags in it"),
+    ("media", _L, "pictures and videos in it, by the names that the table media knows them by"),
+    ("conversation_id", _S, "the thread, private conversation or group chat that it is part of"),
     ("client", _S, "client it was made with"),
     ("device_id", _S, "device it was made on"),
 )
@@ -140,6 +142,17 @@ TEMPLATES = _table(
     ("private", _B, "whether it leads private texts; its bands and signature are keyed then"),
     ("bands", pa.list_(pa.int32()), "32 hashes of the leader's sketch; texts that resemble each other share one"),
     ("signature", pa.binary(), "128 bytes of the leader's sketch; what two texts share of it is their similarity"),
+)
+MEDIA = _table(
+    "media",
+    ["media_id"],
+    ("media_id", _S, "the name that interactions have for it"),
+    ("object_id", _S, "media:<hash of the first picture it is a near copy of>; null: nothing to compare by"),
+    ("status", _S, "how far its markers can be believed: trusted, valid-untrusted, invalid, declared or none"),
+    ("says", _S, "what they say about how it was made, the gravest; null: there are none, which says nothing"),
+    ("markers", _S, "all of them, as JSON"),
+    ("quality", _I, "0 to 100: how much there is to see; null: not told"),
+    ("hashes", _L, "PDQ of the picture, and of it cropped and mirrored (ingest.media), in hexadecimal"),
 )
 EXTRAS = _table(
     "extras",
@@ -285,6 +298,8 @@ CONTENT = _table(
     ("compared_answers", _I, "comments and replies to a text of another account that a third account answered too"),
     ("mirroring", _F, "share of such an answer that is in the text it answers, mean; null under 5 of them"),
     ("mirroring_excess", _F, "the same, less that of the other accounts' answers to the same text; null likewise"),
+    ("media", _I, "pictures and videos in its public interactions that were checked; what the next rests on"),
+    ("generated_media", _I, "of these, those whose markers say a machine made them, wholly or in part"),
 )
 MEASURES = _table(
     "measures",
@@ -327,7 +342,7 @@ def is_private(channel: str, object_id: str) -> bool:
     return channel in PRIVATE_KINDS or kind == "group" or value.startswith(PRIVATE_MARK)
 
 
-LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS, TEMPLATES, EXTRAS)}
+LOG_TABLES = {t.name: t for t in (INTERACTIONS, ACCOUNTS, LABELS_TABLE, BANS, ACTIONS, TEMPLATES, MEDIA, EXTRAS)}
 RUN_TABLES = {
     t.name: t
     for t in (

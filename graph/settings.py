@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="decision store (default: SQLite in the data folder)")
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8321, ge=0, le=65535, description="port the API listens on (0: any free one)")
+    audit_key: Path | None = Field(
+        None, description="private key (PEM) that `shoal audit checkpoint` signs with; `shoal audit keygen` makes one"
+    )
     policy: Path | None = Field(None, description="policy file (default: the one shipped)")
     show_private: bool = Field(
         False, description="whether `shoal explain --private` may name objects on private ground"

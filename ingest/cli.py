@@ -81,9 +81,16 @@ def reading(format_name: str, mapping: Path | None) -> Reading:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @reading_options
 @click.option("--dry-run", is_flag=True, help="Show the first rows as they would be stored; write nothing.")
+@click.option("--media", type=click.Path(path_type=Path), help="Check the media that interactions name, below here.")
 @dir_option
 def ingest(
-    paths: tuple[Path, ...], format_name: str, mapping: Path | None, folder: Path | None, *, dry_run: bool
+    paths: tuple[Path, ...],
+    format_name: str,
+    mapping: Path | None,
+    folder: Path | None,
+    media: Path | None,
+    *,
+    dry_run: bool,
 ) -> None:
     """Append files (or folders of files; - is standard input, JSON Lines) to the event log.
 
@@ -99,6 +106,8 @@ def ingest(
     if paths == (Path("-"),):
         if dry_run:
             raise click.UsageError("--dry-run looks at files; standard input can be read only once")
+        if media is not None:
+            raise click.UsageError("--media goes with files; a stream's media can be taken in by a later call")
         follow_cli.stream(folder, how)
         return
     workspace = Workspace(folder or settings().dir)
@@ -113,6 +122,10 @@ def ingest(
             with progress(f"reading {path.name}"):
                 done = append(workspace, path, how)
             click.echo(str(done))
+        if media is not None:
+            from ingest.media_folder import take
+
+            take(workspace, media, click.echo)
 
 
 @click.command()

@@ -18,6 +18,7 @@ from graph.files import sha256_of, write_table
 from graph.log import EventLog
 from graph.model import EXTRAS, LOG_TABLES
 from graph.workspace import Workspace
+from ingest import media_log
 from ingest.mapping import Mapping
 from ingest.objects import derive
 from ingest.readers import check_readable, open_raw
@@ -26,7 +27,7 @@ from ingest.rejects import Rejects
 from ingest.schema import PRIVATE_COLUMNS, Format
 from ingest.validation import GOOD, IDS, PRIVATE, Counts, take_part, validate
 
-VERSION = 3  # of what this module makes of a file; part of the batch id
+VERSION = 4  # of what this module makes of a file; part of the batch id
 LAST = "QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
 
 
@@ -198,6 +199,11 @@ def _write_tables(
         workspace.private_texts.keep(connection, good, staging.name)
         if templates.num_rows:
             write_table(staging / "templates.parquet", templates)
+    elif table == "media":
+        media, actions = media_log.derive(connection, good)
+        write_table(staging / "media.parquet", media)
+        if actions.num_rows:
+            write_table(staging / "actions.parquet", actions)
     else:
         source = f"{good} {LAST}" if table == "accounts" else good
         _copy(connection, f"SELECT {columns} FROM {source} ORDER BY {order}{keys}", staging / f"{table}.parquet")

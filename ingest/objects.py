@@ -9,6 +9,7 @@ Everything that can be acted on together becomes an object; its id says what it 
     hashtag_sequence   hashtags:<forms>                three hashtags or more, in their order
     template           template:<id>                   a public text (ingest.templates)
     message_template   template:private-<id>           the text of a private message or in a group chat
+    media              media:<hash>                    a picture in a public interaction (ingest.media_log)
 
 Of private texts only keyed stand-ins leave this module. Each distinct text, link and hashtag is read once, not once a
 row. docs/decisions/0013 tells why these channels and no others.
@@ -48,7 +49,7 @@ def derive(connection: Any, log: EventLog, source: str, key: str) -> tuple[str, 
     Args:
         connection: of the log.
         log: what was ingested before: templates are looked up there.
-        source: SQL of a table with the columns of INTERACTIONS, private texts, links and hashtags included.
+        source: SQL of a table with the columns of INTERACTIONS, all that private ones hold included.
         key: the secret that private texts are keyed with.
 
     Returns:
@@ -110,6 +111,9 @@ def _actions(source: str) -> str:
             UNION ALL
             SELECT {same}, CASE WHEN private THEN 'message_template' ELSE 'template' END, 'template:' || template_id
             FROM new JOIN _templates USING (private, text)
+            UNION ALL
+            SELECT DISTINCT {same}, 'media', object_id
+            FROM (SELECT {same}, unnest(new.media) AS media_id FROM new WHERE NOT private) JOIN media USING (media_id)
         )
         SELECT event_id, account_id, channel, object_id, "at", content_id
         FROM objects WHERE object_id IS NOT NULL

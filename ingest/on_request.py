@@ -3,13 +3,15 @@
     channel               object             an action is
     device                device:<id>        an interaction made on it, or the registration of an account on it
     registration_client   client:<name>      the registration of an account through it
+    conversation          conversation:<id>  a note, comment, reply or share in one thread
     fast_response         account:<author>   a comment, reply, like, share or collection within `FAST` of the note's own
                                              time: who is always there when this author posts
 
 No log holds these actions, and no run tests them. What an account does happens on some device, so each pair of events
 on a shared one would count a second time, and strangers share a popular client all the time. A run uses both as what
 they are, facts about accounts: pairs that share a rare one are tested as a family of their own (graph.coaction,
-graph/sql/traits.sql). Two that answer one note at once already meet on the note; what the author adds is mostly the
+graph/sql/traits.sql). A thread is what its comments act on already, one by one; whoever speaks in a long one meets
+everybody else there. Two that answer one note at once already meet on the note; what the author adds is mostly the
 keenest fans, and one more channel costs every other pair power. docs/decisions/0013 has the measurements.
 """
 
@@ -37,6 +39,11 @@ _SELECTS = {
         SELECT 'registered:' || account_id AS event_id, account_id, 'registration_client' AS channel,
             'client:' || registration_client AS object_id, registered_at AS "at", NULL AS content_id
         FROM accounts WHERE registration_client <> '' AND registered_at IS NOT NULL
+    """,
+    "conversation": """
+        SELECT event_id, account_id, 'conversation' AS channel, 'conversation:' || conversation_id AS object_id,
+            "at", content_id
+        FROM interactions WHERE conversation_id <> '' AND kind IN ('note', 'comment', 'reply', 'share')
     """,
     "fast_response": f"""
         SELECT r.event_id, r.account_id, 'fast_response' AS channel, 'account:' || p.author AS object_id,

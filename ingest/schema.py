@@ -19,7 +19,7 @@ from graph.model import KINDS, LOG_TABLES, MAX_ID_CHARS, MAX_TEXT_CHARS, PRIVATE
 ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$"
 WHOLE = "-?[0-9]{1,18}"
 PUBLIC = ", ".join(f"'{kind}'" for kind in KINDS if kind not in PRIVATE_KINDS)
-PRIVATE_COLUMNS = ("text", "urls", "hashtags")  # never stored, and never shown, of a private interaction
+PRIVATE_COLUMNS = ("text", "urls", "hashtags", "media")  # never stored, and never shown, of a private interaction
 SHOWN_CHARS = 60  # of a refused value
 EARLIEST = 946_684_800_000_000  # 2000-01-01: an earlier time is a wrong unit
 FUTURE_SLACK = 86_400_000_000  # clocks of a platform's machines differ, by less than a day
@@ -219,6 +219,11 @@ def strings(raw: str, kind: str) -> str:
 def truth(raw: str, _kind: str) -> str:
     """The words true and false."""
     return f"try_cast({raw} AS BOOLEAN)"
+
+
+def whole(raw: str, _kind: str) -> str:
+    """A whole number."""
+    return f"CASE WHEN regexp_full_match({raw}::VARCHAR, '{WHOLE}') THEN try_cast({raw} AS BIGINT) END"
 
 
 def number(raw: str, _kind: str) -> str:

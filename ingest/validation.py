@@ -15,7 +15,8 @@ from graph.model import LOG_TABLES, PRIVATE_KINDS
 from ingest.readers import columns_of
 from ingest.schema import PRIVATE_COLUMNS, Format
 
-IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id"}
+IDS = {"interactions": "event_id", "actions": "event_id", "labels": "label_id", "media": "media_id"}
+MADE = {"media": ("object_id",)}  # columns that no file has, and that are made after validation
 PRIVATE = ", ".join(f"'{kind}'" for kind in PRIVATE_KINDS)
 GOOD = "len(reasons) = 0 AND NOT repeated"
 
@@ -121,7 +122,7 @@ def _mark_repeats(connection: Any, table: str) -> None:
     key = f'"{IDS[table]}"'
     # for actions an event may act on several objects: the key of the table is what repeats
     keys = [f'"{c}"' for c in LOG_TABLES[table].key]
-    same, content = ", ".join(keys), f"sha256({_fields(table)})"
+    same, content = ", ".join(keys), f"sha256({_fields(table, without=MADE.get(table, ()))})"
     if table == "interactions":  # the log has no private text to compare with
         public = f"sha256({_fields(table, without=PRIVATE_COLUMNS)})"
         content = f"CASE WHEN kind IN ({PRIVATE}) THEN {public} ELSE {content} END"

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from sqlalchemy import select
 
-from api import networks, outbox
-from api.answers import AuditPage, FeedPage, Health
+from api import checkpoint, networks, outbox
+from api.answers import AuditPage, Checkpoint, FeedPage, Health
 from api.auth import Caller
 from api.problems import RESPONSES
-from api.routes.access import Cursor, Limit, Store, caller_with, number
+from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number
 from api.store import reading
 from api.tables import audit
-from graph.errors import UnavailableError
+from graph.errors import ConflictError, UnavailableError
+from graph.settings import settings
 
 router = APIRouter(tags=["records"])
+Exactly = Annotated[str | None, Query(max_length=512)]
 
 
 @router.get("/v1/feed", response_model=FeedPage, responses=RESPONSES)
@@ -39,15 +41,34 @@ def audit_log(
     _caller: Annotated[Caller, Depends(caller_with("audit:read"))],
     cursor: Cursor = None,
     limit: Limit = 500,
+    actor: Exactly = None,
+    event: Exactly = None,
+    subject: Exactly = None,
+    since: Annotated[int | None, Query(ge=0, le=1 << 62, description="microseconds UTC")] = None,
+    until: Annotated[int | None, Query(ge=0, le=1 << 62, description="microseconds UTC, exclusive")] = None,
 ) -> dict[str, Any]:
-    """The audit log in order, with its hashes."""
+    """The audit log in order, with its hashes; only rows of an actor, event, subject or time, where asked."""
     after = number(cursor, 0) or 0
+    found = select(audit).where(audit.c.seq > after)
+    for column, value in ((audit.c.actor, actor), (audit.c.event, event), (audit.c.subject, subject)):
+        if value is not None:
+            found = found.where(column == id_in_path(value))
+    if since is not None:
+        found = found.where(audit.c.at >= since)
+    if until is not None:
+        found = found.where(audit.c.at < until)
     with reading(store) as tx:
-        rows = [
-            dict(r)
-            for r in tx.execute(select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(limit)).mappings()
-        ]
+        rows = [dict(r) for r in tx.execute(found.order_by(audit.c.seq).limit(limit)).mappings()]
     return {"rows": rows, "next_cursor": str(rows[-1]["seq"]) if len(rows) == limit else None}
+
+
+@router.get("/v1/audit/checkpoint", response_model=Checkpoint, responses=RESPONSES)
+def audit_checkpoint(store: Store, _caller: Annotated[Caller, Depends(caller_with("audit:read"))]) -> dict[str, Any]:
+    """How long the audit log is and how it ends, verified now and signed: keep it where nobody here can change it."""
+    path = settings().audit_key
+    if path is None:
+        raise ConflictError("this server has no key to sign checkpoints with (SHOAL_AUDIT_KEY)")
+    return checkpoint.make(store, checkpoint.private_key(path))
 
 
 @router.get("/healthz", response_model=Health)

@@ -28,6 +28,8 @@ INTERACTIONS = Format(
         Field("text", text, check=TEXT, example="What a lovely colour!"),
         Field("urls", strings, check=LIST, example=["https://shop.example/b?a=1"]),
         Field("hashtags", strings, check=LIST, example=["sea", "sun"]),
+        Field("media", strings, check=LIST, example=["pictures/77.jpg"]),
+        Field("conversation_id", text, check=ID, example="note-1"),
         Field("client", text, check=ID, example="web"),
         Field("device_id", text, check=ID, example="d-5f1c"),
     ),

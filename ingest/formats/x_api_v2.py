@@ -12,8 +12,18 @@ from ingest.schema import ID, LIST, TEXT, TIME, Field, Format, microseconds, str
 
 RECOGNISED = "fields data and includes, meta, errors or matching_rules; or id (a number), author_id and created_at"
 
-POST = ("id", "author_id", "created_at", "text", "note_tweet", "source", "referenced_tweets", "entities")
-KEPT = ("conversation_id", "in_reply_to_user_id", "lang")  # as extras
+POST = (
+    "id",
+    "author_id",
+    "created_at",
+    "text",
+    "note_tweet",
+    "source",
+    "referenced_tweets",
+    "entities",
+    "conversation_id",
+)
+KEPT = ("in_reply_to_user_id", "lang")  # as extras
 PAGE = ("data", "includes")
 
 # each record of the pages, in the order of the file: first what was asked for, then what came with it
@@ -33,7 +43,7 @@ def posts(source: str, number: str) -> str:
     )
     return f"""
         SELECT {number} AS source_row, id, author_id, created_at, {kinds} ELSE 'note' END AS kind,
-            reference.id AS target_id, source, {", ".join(KEPT)},
+            reference.id AS target_id, source, conversation_id, {", ".join(KEPT)},
             CASE WHEN NOT repost THEN coalesce(json_extract_string(note, '$.text'), text) END AS text,
             CASE WHEN NOT repost THEN list_transform(
                 from_json(json_extract(held, '$.urls'),
@@ -80,6 +90,7 @@ INTERACTIONS = (
     Field("text", text, check=TEXT),
     Field("urls", strings, check=LIST),
     Field("hashtags", strings, check=LIST),
+    Field("conversation_id", text, check=ID),
     Field("client", text, source="source", check=ID),
 )
 TARGET = (("{kind} <> 'note' AND {target_id} IS NULL", "referenced_tweets: a reference without an id"),)

@@ -92,6 +92,8 @@ def interactions(world: World, acts: Acts, accounts: pa.Array, chats: int) -> pa
         "text": acts.text,
         "urls": pa.array(world.url_pool(), lists).take(pa.array(acts.url, mask=acts.url < 0)),
         "hashtags": pa.array(world.tag_pool(), lists).take(pa.array(acts.tag, mask=acts.tag < 0)),
+        "media": pa.nulls(count, lists),
+        "conversation_id": pa.nulls(count, pa.string()),
         "client": pa.array(CLIENTS).take(pa.array(client)),
         "device_id": pc.if_else(pa.array(client == CLIENT["web"]), pa.nulls(count, pa.string()), device),
     }

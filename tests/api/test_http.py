@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from apikit import ALL, SINCE, Caller, People, Platform, previewed, proposed, se
 from sqlalchemy import Engine, select
 
 from api import auth
+from api.checkpoint import make_keys
 from api.middleware import MAX_BODY
 from api.publish import publish
 from api.rules import Policy
@@ -145,10 +147,15 @@ MATRIX = [
     ("GET", "/v1/review-queue", None, "review:write"),
     ("POST", "/v1/reviews", {"account_id": "m1", "decision": "unsure", "reason": "x"}, "review:write"),
     ("GET", "/v1/audit", None, "audit:read"),
+    ("GET", "/v1/audit/checkpoint", None, "audit:read"),
 ]
 
 
-def test_every_operation_needs_exactly_its_scope(people: People) -> None:
+def test_every_operation_needs_exactly_its_scope(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_keys(tmp_path / "audit.pem")
+    monkeypatch.setenv("SHOAL_AUDIT_KEY", str(tmp_path / "audit.pem"))
     document = people.http.get("/openapi.json").json()
     operations = sum(len(methods) for methods in document["paths"].values())
     assert operations == len(MATRIX) + 2, "healthz and readyz are open; every other operation is in the matrix"

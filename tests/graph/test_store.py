@@ -63,16 +63,20 @@ def test_every_kind_lands_where_the_schema_says(store: GraphStore, log: EventLog
         action(0, "url", "url:https://例え.jp/?q=a:b"),
         action(0, "hashtag", "hashtag:标签"),
         action(1, "template", "template:t1"),
+        action(0, "media", "media:c3"),
         action(1, "comment", "note:n1"),
     ]
     account = {"account_id": "ann", "registered_at": T0 - 5, "registration_client": "tool", "device_id": "dev"}
     append(log, interactions=interactions, actions=actions, accounts=[account])
+    late = {"media_id": "9.jpg", "object_id": "media:c3", "status": "none", "markers": "[]"}
+    append(log, media=[late], actions=[action(9, "media", "media:c3")])  # of an interaction that came before
     append(log, actions=[{"event_id": "x", "account_id": "zoe", "channel": "share", "object_id": "o:1", "at": T0}])
     report = store.load(log)
-    assert report.batches == 2
+    assert report.batches == 3
     found = store.driver.execute_query(
         "MATCH (a:Account)-[r]->(o) RETURN a.accountId AS a, type(r) AS type, labels(o)[0] AS label, r.count AS count, "
-        "coalesce(o.noteId, o.accountId, o.groupId, o.url, o.tag, o.templateId, o.deviceId, o.name, o.objectId) AS o"
+        "coalesce(o.noteId, o.accountId, o.groupId, o.url, o.tag, o.templateId, o.mediaId, o.deviceId, o.name, "
+        "o.objectId) AS o"
     ).records
     assert {(f["a"], f["type"], f["label"], f["o"], f["count"]) for f in found} == {
         ("ann", "POSTED", "Note", "n0", 1),
@@ -88,6 +92,7 @@ def test_every_kind_lands_where_the_schema_says(store: GraphStore, log: EventLog
         ("ann", "LINKED", "Url", "https://例え.jp/?q=a:b", 1),
         ("ann", "TAGGED", "Hashtag", "标签", 1),
         ("ann", "USED_TEMPLATE", "Template", "t1", 1),
+        ("ann", "SHOWED", "Media", "c3", 2),
         ("ann", "USED", "Client", "app", 1),
         ("ann", "USED", "Device", "dev", 1),
         ("ann", "REGISTERED_WITH", "Client", "tool", None),

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 HEAD = "event_id,account_id,kind,at,target_id,text\n"
 GOOD = "e1,ann,comment,2026-09-01T10:00:00Z,n1,hello\n"
 MORE = "e2,bob,comment,2026-09-01T10:00:20Z,n1,hello\n"
+SHOWN = "event_id,account_id,kind,at,media\n"
+ANSWER = {"file": "1.jpg", "status": "none", "markers": [], "hash": {"pdq": "ab" * 32}}
 ROW = {"event_id": "e1", "account_id": "ann", "kind": "like", "at": "2026-09-01T10:00:00Z", "target_id": "n1"}
 
 
@@ -391,6 +393,71 @@ CASES: dict[str, list[Case]] = {
             1,
             {2: "timestamp_share: 1600000000000 lies in the future"},
             format_name="coortweet",
+        ),
+    ],
+    "Media": [
+        Case(
+            "media that are one name",
+            "a.csv",
+            csv("e1,ann,note,2026-09-01T10:00:00Z,1.jpg\n", head=SHOWN),
+            0,
+            refused="media: 1.jpg is no list",
+        ),
+        Case(
+            "media that are pictures themselves",
+            "a.jsonl",
+            lines(ROW, {**ROW, "event_id": "e2", "media": [{"data": "..."}]}),
+            1,
+            {2: 'media: [{"data":"..."}] holds lists or objects'},
+        ),
+        Case(
+            "an answer of check-media",
+            "a.jsonl",
+            lines(ANSWER, {**ANSWER, "file": "2.jpg", "hash": None}),
+            2,
+            format_name="check-media",
+        ),
+        Case(
+            "a hash alone, in a CSV file",
+            "a.csv",
+            csv('1.jpg,none,[],"{""pdq"": ""' + "ab" * 32 + '""}"\n', head="file,status,markers,hash\n"),
+            1,
+            format_name="check-media",
+        ),
+        *(
+            Case(
+                what,
+                "a.jsonl",
+                lines(ANSWER, {**ANSWER, "file": "2.jpg", **wrong}),
+                1,
+                {2: said},
+                format_name="check-media",
+            )
+            for what, wrong, said in (
+                ("an answer that is an error", {"status": "error"}, "status: error is none of trusted"),
+                ("a status that nobody gives", {"status": "human"}, "status: human is none of trusted"),
+                ("markers that are no list", {"markers": {"kind": "c2pa"}}, "is no list of markers"),
+                ("a hash that is no hexadecimal", {"hash": {"pdq": "xy" * 32}}, "holds no PDQ hash"),
+                ("a hash that is too short", {"hash": {"pdq": "ab" * 31}}, "holds no PDQ hash"),
+                (
+                    "a hash with some of its variants",
+                    {"hash": {"pdq": "ab" * 32, "variants": {"0.95": "ab" * 32}}},
+                    "alone or with all 5 variants",
+                ),
+                (
+                    "a quality over 100",
+                    {"hash": {"pdq": "ab" * 32, "quality": 101}},
+                    "quality: 101 is no number from 0 to 100",
+                ),
+            )
+        ),
+        Case(
+            "two answers about one file",
+            "a.jsonl",
+            lines(ANSWER, {**ANSWER, "status": "declared"}),
+            1,
+            {2: "media_id: 1.jpg was used before"},
+            format_name="check-media",
         ),
     ],
     "Compressed, cut and mistaken files": [

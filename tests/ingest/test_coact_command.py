@@ -323,7 +323,12 @@ def on_every_channel(who: str, second: int, text: str) -> list[dict[str, Any]]:
             row["text"] = text
         if row["kind"] == "comment":
             row["device_id"] = "d1"
-    held = {"urls": [f"https://Shop.example/tea?utm_source={who}"], "hashtags": ["#Tea", "rain", "Shop"]}
+            row["conversation_id"] = "thread"
+    held = {
+        "media": [f"{who}.jpg"],
+        "urls": [f"https://Shop.example/tea?utm_source={who}"],
+        "hashtags": ["#Tea", "rain", "Shop"],
+    }
     return [*rows, {**base, "kind": "note", "content_id": f"note-of-{who}", "text": text, **held}]
 
 
@@ -346,13 +351,30 @@ def test_every_channel_is_reached_from_the_native_format(tmp_path: Path, channel
         for who, at in (("ann", 86_400), ("bob", 86_430), ("eve", 80_000))
     ]
     people.write_text("".join(json.dumps(row) + "\n" for row in registered))
+    shown = tmp_path / "media.jsonl"
+    picture = {"status": "none", "markers": [], "hash": {"pdq": "c3" * 32}}
+    shown.write_text("".join(json.dumps({"file": f"{who}.jpg", **picture}) + "\n" for who in ("ann", "bob", "eve")))
     out = tmp_path / "e.csv"
-    done = coact(path, people, "--channel", channel, "--window", "60s", "--all", "--no-test", "--out", out)
+    done = coact(
+        path,
+        people,
+        shown,
+        "--format",
+        "auto",
+        "--channel",
+        channel,
+        "--window",
+        "60s",
+        "--all",
+        "--no-test",
+        "--out",
+        out,
+    )
     assert done.code == 0, done.err
     table, choices = read_table(out)
     found = [(r["account_a"], r["account_b"], r["channel"], int(r["objects"])) for r in table.to_pylist()]
     assert sorted(found) == sorted(("ann", "bob", name, objects) for name in ("all", channel))
-    assert [i["file"] for i in choices["inputs"]] == ["interactions.jsonl", "accounts.jsonl"]
+    assert [i["file"] for i in choices["inputs"]] == ["interactions.jsonl", "accounts.jsonl", "media.jsonl"]
 
 
 def test_devices_and_clients_are_looked_at_only_where_asked(tmp_path: Path) -> None:

@@ -121,8 +121,9 @@ def test_a_page_of_x_becomes_interactions_and_accounts(workspace: Workspace, tmp
     ]
     assert logged(workspace, "SELECT object_id FROM actions WHERE event_id = '12'") == [("note:11",)]
     assert logged(workspace, "SELECT fields FROM extras WHERE table_name = 'interactions' AND row_id = '13'") == [
-        ('{"conversation_id":"13","lang":"en"}',)
+        ('{"lang":"en"}',)
     ]
+    assert logged(workspace, "SELECT conversation_id FROM interactions WHERE event_id = '13'") == [("13",)]
     assert done.rejects is not None
     (bad,) = [json.loads(line) for line in done.rejects.read_text().splitlines()]
     assert bad["row"] == 5

@@ -3,7 +3,7 @@ MATCH (v:View)
 MATCH (a:Account {accountId: $account})-[e:COORDINATED_WITH {view: v.number}]-(b:Account)
 WITH a, e, b ORDER BY e.objects DESC LIMIT 15
 CALL (a, b) {
-    MATCH (a)-[x:COMMENTED_ON|REPLIED_TO|LIKED|SHARED|COLLECTED|SPOKE_IN|LINKED|TAGGED|USED_TEMPLATE|ACTED_ON]->(o)<-[y]-(b)
+    MATCH (a)-[x:COMMENTED_ON|REPLIED_TO|LIKED|SHARED|COLLECTED|SPOKE_IN|LINKED|TAGGED|USED_TEMPLATE|SHOWED|ACTED_ON]->(o)<-[y]-(b)
     WHERE type(x) = type(y)
     RETURN o, x, y ORDER BY abs(x.firstAt - y.firstAt) LIMIT 10
 }
