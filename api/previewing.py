@@ -114,8 +114,8 @@ def _first(tx: Connection, action_id: str, names: list[str]) -> None:
 
 def changed(tx: Connection, row: Row[Any], context: Context, at: int) -> int:
     """How many members are not what the preview froze: come, gone, or with another tier, penalty or guard."""
-    before = (tuple(r.values()) for r in _frozen(tx, row.action_id))
-    present = (
+    before: Iterator[tuple[Any, ...]] = (tuple(r.values()) for r in _frozen(tx, row.action_id))
+    present: Iterator[tuple[Any, ...]] = (
         (m.account_id, m.tier, m.prior, m.guard)
         for page in pages(tx, context, row.network_id, row.action, at)
         for m in page

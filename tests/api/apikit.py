@@ -23,7 +23,8 @@ from graph.model import LOG_TABLES, RUN_TABLES
 from graph.runs import Run
 from graph.workspace import Workspace
 
-DAY = 86_400_000_000
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
 UNTIL = 1_790_000_000_000_000
 SINCE = UNTIL - 28 * DAY
 ALL = tuple(s for s in auth.SCOPES if s != "private:read")
