@@ -167,6 +167,15 @@ def changed_policy(*changes: tuple[str, str]) -> Policy:
     return parse(text, "test policy")
 
 
+# the shipped policy without what stops large actions: changed_policy(*NO_BRAKES)
+NO_BRAKES = (
+    ("canary_share: 0.05", "canary_share: 0.0"),
+    ("per_action: 10000", "per_action: null"),
+    ("per_hour: 5000", "per_hour: null"),
+    ("per_policy: 100000", "per_policy: null"),
+    ("active_share: 0.01", "active_share: null"),
+)
+
 _numbers = itertools.count()
 
 

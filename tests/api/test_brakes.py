@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from apikit import (
     HOUR,
+    NO_BRAKES,
     Platform,
     approved,
     banned_network,
@@ -33,13 +34,6 @@ from api.tables import audit, batches, network_actions, penalties, targets
 from graph.errors import ConflictError, DeniedError, InputError, ShoalError
 
 CANARY = (("canary_above: 100", "canary_above: 6"), ("canary_min: 20", "canary_min: 3"))
-NO_BRAKES = (
-    ("canary_share: 0.05", "canary_share: 0.0"),
-    ("per_action: 10000", "per_action: null"),
-    ("per_hour: 5000", "per_hour: null"),
-    ("per_policy: 100000", "per_policy: null"),
-    ("active_share: 0.01", "active_share: null"),
-)
 
 
 def ready(engine: Engine, platform: Platform, *changes: tuple[str, str], size: int = 8) -> str:
