@@ -5,31 +5,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from apikit import (
     HOUR,
     NO_BRAKES,
+    People,
     Platform,
     approved,
     banned_network,
     changed_policy,
     previewed,
     proposed,
+    sample_reviewed,
     served,
 )
-from sqlalchemy import Engine, event, func, select
+from click.testing import CliRunner
+from sqlalchemy import Engine, event, func, select, text
 from test_action_flow import wait_for
 from test_execution import approved_action, begin, counted
 
-from api import actions, brakes, execution, judging, reviews, switch
+from api import actions, brakes, demo, execution, judging, reviews, switch
 from api.audit import verify_chain
+from api.cli import COMMANDS
+from api.client import Client
 from api.clock import now
 from api.publish import publish
 from api.rules import load, parse
-from api.store import open_store, reading, writing
+from api.store import MIGRATIONS, open_store, reading, upgrade, writing
 from api.tables import audit, batches, network_actions, penalties, targets
 from graph.errors import ConflictError, DeniedError, InputError, ShoalError
 
@@ -525,3 +534,68 @@ def test_policies_without_these_rules_are_still_read() -> None:
     text = load().text
     before = text[: text.index("  # Approved actions may be scheduled")]
     assert parse(before, "an older file").actions == load().actions
+
+
+def test_the_demonstration_goes_on_after_a_canary(engine: Engine, platform: Platform) -> None:
+    """People who act through the client meet a held action, and a second one of them lets it go on."""
+    publish(banned_network(platform), platform.place.log, engine, policy=changed_policy(*CANARY), actor="test")
+    with served(engine) as people, ExitStack() as stack:
+        clients = [
+            stack.enter_context(Client(str(people.http.base_url), people(name).key)) for name in ("ann", "bea", "cid")
+        ]
+        who = demo.People(clients[0], _Agrees(people), (clients[1], clients[2]))
+        told: list[str] = []
+        action = demo.ban(who, "n1", told.append)
+        assert any("holds after its canary" in line for line in told)
+        assert (action["state"], action["targets_by_state"]) == ("executed", {"applied": 8})
+        assert demo.reverse(who, action, told.append)["state"] == "reversed"
+
+
+class _Agrees(demo.SimulatedReviewer):
+    """A reviewer who agrees with everything."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def review(self, action: dict[str, Any]) -> None:
+        """Review the sample."""
+        sample_reviewed(self._people("rob"), action)
+
+
+def test_migrating_there_and_back_keeps_what_was_done(engine: Engine, platform: Platform) -> None:
+    action_id = ready(engine, platform)
+    begin(engine, action_id, "execute")
+    execution.step(engine, action_id, batch=3)
+    do(engine, actions.pause, action_id, actor="bea", reason="wait")
+    before = row_of(engine, action_id).tally
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    back = ScriptDirectory.from_config(made).get_revision("0011")
+    with writing(engine) as tx:
+        made.attributes["connection"] = tx
+        command.downgrade(made, str(back.down_revision))
+        assert tx.execute(text("SELECT state FROM network_actions")).scalar_one() == "partially_executed"
+    upgrade(engine)
+    assert row_of(engine, action_id).tally == before == {"applied": 3, "pending": 5}
+
+
+def test_the_switch_on_the_command_line(engine: Engine, store_url: str, platform: Platform) -> None:
+    environment = {"SHOAL_DIR": str(platform.place.root), "SHOAL_DATABASE_URL": store_url}
+    action_id = ready(engine, platform)
+    begin(engine, action_id, "execute")
+
+    def said(*arguments: str) -> str:
+        done = CliRunner(env=environment).invoke(COMMANDS["halt"], arguments, catch_exceptions=False)
+        return str(done.output)
+
+    assert "Missing option '--reason'" in said()
+    assert f"Halted just now: {action_id}." in said("--reason", "stop")
+    assert execution.carry_on(engine, action_id) == "halted"
+    with pytest.raises(DeniedError, match="another person"):
+        said("--lift", "--reason", "go on")
+    do(engine, switch.lift, actor="cid", reason="fine")
+    do(engine, switch.throw, actor="cid", reason="again")
+    assert "is lifted" in said("--lift", "--reason", "go on")
+    with reading(engine) as tx:
+        assert not switch.standing(tx)["set"]
+    verify_chain(engine)
