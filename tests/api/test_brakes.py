@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from alembic.script import ScriptDirectory
 from apikit import (
     HOUR,
     NO_BRAKES,
+    Caller,
     People,
     Platform,
     approved,
@@ -25,6 +27,7 @@ from apikit import (
     proposed,
     sample_reviewed,
     served,
+    state_of,
 )
 from click.testing import CliRunner
 from sqlalchemy import Engine, event, func, select, text
@@ -40,6 +43,7 @@ from api.publish import publish
 from api.rules import load, parse
 from api.store import MIGRATIONS, open_store, reading, upgrade, writing
 from api.tables import audit, batches, network_actions, penalties, targets
+from api.tables import reviews as reviews_table
 from graph.errors import ConflictError, DeniedError, InputError, ShoalError
 
 CANARY = (("canary_above: 100", "canary_above: 6"), ("canary_min: 20", "canary_min: 3"))
@@ -247,6 +251,57 @@ def test_caps_hold_where_many_execute_approve_and_override_at_once(
         made_engine.dispose()
 
 
+def test_two_servers_asked_the_same_at_once_do_it_once_and_within_the_caps(engine: Engine, platform: Platform) -> None:
+    """Approve, execute, override and resume, each sent by eight threads to two servers that both carry out."""
+    names = {f"n{i}": [f"bot-n{i}-{j}" for j in range(8)] for i in range(3)}
+    everybody = [{"account_id": a, "registration_client": "hosting-tool-alpha"} for m in names.values() for a in m]
+    platform.accounts(everybody)
+    strict = changed_policy(("per_hour: 5000", "per_hour: 13"))
+    publish(platform.run(names), platform.place.log, engine, policy=strict, actor="test")
+    with served(engine) as people, served(engine) as second, ThreadPoolExecutor(8) as pool:
+
+        def at_once(who: str, path: str, body: Any = None) -> list[int]:
+            key = people(who).key
+            callers = (Caller(people.http, key), Caller(second.http, key))
+            sent = pool.map(lambda i: callers[i % 2].post(path, body, idem=f"{who} {path}"), range(8))
+            return [a.status_code for a in sent if "idempotent-replayed" not in a.headers]
+
+        done = []
+        for network_id in names:
+            action_id = proposed(people("ann"), network_id)
+            seen = previewed(people("ann"), action_id)
+            sample_reviewed(people("rob"), seen)
+            path = f"/v1/network-actions/{action_id}"
+            done.append(at_once("bea", f"{path}:approve", {"digest": seen["digest"]}).count(200))
+            done.append(at_once("bea", f"{path}:execute").count(202))
+        wait_until(lambda: len(penalties_made(engine)) == 13)
+        more = {"cap": "per_hour", "targets": 16, "hours": 1, "reason": "spam wave"}
+        done.append(at_once("cid", f"{path}:override", more).count(200))
+        wait_until(lambda: state_of(people("ann"), action_id) == "paused")
+        done.append(at_once("bea", f"{path}:resume", {"reason": "go on"}).count(202))
+        wait_until(lambda: len(penalties_made(engine)) == 16)
+        wait_until(lambda: state_of(people("ann"), action_id) == "paused")
+    assert done == [1] * 8
+    assert Counter(penalties_made(engine)).most_common(1)[0][1] == 1
+    with reading(engine) as tx:
+        logged = Counter(tx.execute(select(audit.c.event)).scalars())
+    assert (logged["action.approved"], logged["cap.overridden"], logged["penalty.applied"]) == (3, 1, 16)
+    verify_chain(engine)
+
+
+def penalties_made(engine: Engine) -> list[tuple[str, str]]:
+    with reading(engine) as tx:
+        return [tuple(r) for r in tx.execute(select(penalties.c.action_id, penalties.c.account_id))]
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if so():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come to that")
+
+
 # breaker
 
 
@@ -290,6 +345,19 @@ def test_few_overturns_of_many_do_not_halt(engine: Engine, platform: Platform) -
     assert row_of(engine, action_id).state == "executing", "3 of 6 are not more than half"
     genuine(engine, applied_to(engine, action_id)[3])
     assert row_of(engine, action_id).state == "halted"
+
+
+def test_a_batch_asks_the_breaker_itself(engine: Engine, platform: Platform) -> None:
+    """However the reviews came into the store."""
+    action_id = ready(engine, platform)
+    begin(engine, action_id, "execute")
+    execution.step(engine, action_id, batch=5)
+    said = {"reviewer": "tom", "decision": "genuine", "reason": "x", "at": now()}
+    with writing(engine) as tx:
+        for name in applied_to(engine, action_id)[:3]:
+            tx.execute(reviews_table.insert().values(review_id=f"rv-{name}", account_id=name, **said))
+    assert execution.carry_on(engine, action_id) == "halted"
+    assert len(applied_to(engine, action_id)) == 5
 
 
 # kill switch
@@ -353,6 +421,21 @@ def test_what_the_switch_halted_is_resumed_by_a_second_person(engine: Engine, pl
         do(engine, actions.resume, action_id, actor="bea", reason="fine")
     do(engine, actions.resume, action_id, actor="cid", reason="fine")
     assert execution.carry_on(engine, action_id) == "executed"
+
+
+@pytest.mark.parametrize("how", ["halted", "paused"])
+def test_what_is_held_is_not_executed_again_instead(engine: Engine, platform: Platform, how: str) -> None:
+    action_id = ready(engine, platform)
+    begin(engine, action_id, "execute")
+    if how == "paused":
+        do(engine, actions.pause, action_id, actor="cid", reason="wait")
+    else:
+        do(engine, switch.throw, actor="bea", reason="wait")
+        do(engine, switch.lift, actor="cid", reason="fine")
+    for when in (None, now() + HOUR):
+        with pytest.raises(ConflictError, match="it is resumed"):
+            do(engine, actions.execute, action_id, actor="bea", execute_at=when)
+    assert row_of(engine, action_id).state == how
 
 
 # schedules
