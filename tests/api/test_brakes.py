@@ -194,6 +194,41 @@ def test_at_a_cap_an_action_pauses_until_a_second_person_overrides(
     assert execution.carry_on(engine, action_id) == "executed"
 
 
+@pytest.mark.parametrize(
+    ("line", "window"),
+    [
+        (("per_hour: 5000", "per_hour: 5"), HOUR),
+        (("active_least: 500", "active_least: 5"), 24 * HOUR),
+        (("per_policy: 100000", "per_policy: 5"), None),
+    ],
+)
+def test_a_cap_has_room_again_when_its_time_is_over(
+    engine: Engine, platform: Platform, line: tuple[str, str], window: int | None
+) -> None:
+    action_id = ready(engine, platform, line)
+    begin(engine, action_id, "execute")
+    execution.carry_on(engine, action_id)
+    minute, later = HOUR // 60, now() + (window or 28 * 24 * HOUR)
+    with pytest.raises(ConflictError, match="5 of 5"):
+        do(engine, actions.resume, action_id, actor="bea", reason="go on", at=later - minute)
+    if window is not None:
+        do(engine, actions.resume, action_id, actor="bea", reason="go on", at=later + minute)
+        assert execution.step(engine, action_id, now=later + minute) == "executing"
+        assert len(applied_to(engine, action_id)) == 8
+
+
+def test_a_cap_of_a_policy_counts_under_that_policy(engine: Engine, platform: Platform) -> None:
+    """What another policy's actions did is not held against this one's."""
+    action_id = ready(engine, platform, ("per_policy: 100000", "per_policy: 9"))
+    begin(engine, action_id, "execute")
+    execution.carry_on(engine, action_id)
+    newer = changed_policy(("per_policy: 100000", "per_policy: 9"), ("verdict_days: 30", "verdict_days: 31"))
+    publish(banned_network(platform, 8, "n2"), platform.place.log, engine, policy=newer, actor="test")
+    second = approved_action(engine, "n2")
+    begin(engine, second, "execute")
+    assert execution.carry_on(engine, second) == "executed"
+
+
 def test_the_share_is_of_the_accounts_active_in_the_window(engine: Engine, platform: Platform) -> None:
     action_id = ready(
         engine, platform, ("active_share: 0.01", "active_share: 0.5"), ("active_least: 500", "active_least: 1")
@@ -345,6 +380,19 @@ def test_few_overturns_of_many_do_not_halt(engine: Engine, platform: Platform) -
     assert row_of(engine, action_id).state == "executing", "3 of 6 are not more than half"
     genuine(engine, applied_to(engine, action_id)[3])
     assert row_of(engine, action_id).state == "halted"
+
+
+def test_what_was_found_before_the_action_began_does_not_halt_it(engine: Engine, platform: Platform) -> None:
+    """The reviewer took it back, and the action was approved knowing all that."""
+    publish(banned_network(platform), platform.place.log, engine, policy=load(), actor="test")
+    said = {"reviewer": "tom", "reason": "looked", "action_id": None}
+    for i in range(4):
+        genuine(engine, f"bot-n1-{i:04d}")
+        do(engine, reviews.record, account_id=f"bot-n1-{i:04d}", decision="registered_by_tool", **said)
+    action_id = approved_action(engine)
+    begin(engine, action_id, "execute")
+    assert execution.carry_on(engine, action_id, batch=3) == "executed"
+    assert len(applied_to(engine, action_id)) == 8
 
 
 def test_a_batch_asks_the_breaker_itself(engine: Engine, platform: Platform) -> None:
