@@ -194,6 +194,18 @@ def test_at_a_cap_an_action_pauses_until_a_second_person_overrides(
     assert execution.carry_on(engine, action_id) == "executed"
 
 
+def test_who_overrode_a_cap_and_then_executes_did_not_override_it(engine: Engine, platform: Platform) -> None:
+    action_id = ready(engine, platform, ("per_action: 10000", "per_action: 5"))
+    given = {"cap": "per_action", "allowed": 8, "hours": 1, "reason": "x"}
+    do(engine, actions.override, action_id, actor="cid", **given)
+    do(engine, actions.execute, action_id, actor="cid")
+    assert execution.carry_on(engine, action_id) == "paused"
+    assert len(applied_to(engine, action_id)) == 5
+    do(engine, actions.override, action_id, actor="dan", **given)
+    do(engine, actions.resume, action_id, actor="cid", reason="go on")
+    assert execution.carry_on(engine, action_id) == "executed"
+
+
 @pytest.mark.parametrize(
     ("line", "window"),
     [
