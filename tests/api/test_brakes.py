@@ -34,7 +34,7 @@ from sqlalchemy import Engine, event, func, select, text
 from test_action_flow import wait_for
 from test_execution import approved_action, begin, counted
 
-from api import actions, brakes, demo, execution, judging, reviews, switch
+from api import actions, brakes, demo, execution, judging, reviews, sampling, switch
 from api.audit import verify_chain
 from api.cli import COMMANDS
 from api.client import Client
@@ -123,6 +123,16 @@ def test_a_pause_within_the_canary_does_not_end_it(engine: Engine, platform: Pla
     do(engine, actions.resume, action_id, actor="bea", reason="answered")
     assert execution.carry_on(engine, action_id, batch=1) == "paused"
     assert (row_of(engine, action_id).held_for, len(applied_to(engine, action_id))) == ("canary", 3)
+
+
+def test_the_canary_is_another_lot_than_the_sample() -> None:
+    rules, names = load().actions, [f"a{i}" for i in range(1_000)]
+    sample = sampling.draw("na-1", "ban", iter(names), rules)
+    canary = sampling.draw_canary("na-1", iter(reversed(names)), 50)
+    assert canary == sorted(canary) == sampling.draw_canary("na-1", names, 50)
+    assert not {*sample} <= {*canary}
+    sizes = {n: sampling.canary_size(n, rules) for n in (100, 101, 1_000, 100_000)}
+    assert sizes == {100: 0, 101: 20, 1_000: 50, 100_000: 5_000}
 
 
 # pause, cancel, reverse
@@ -496,6 +506,22 @@ def test_what_is_held_is_not_executed_again_instead(engine: Engine, platform: Pl
         with pytest.raises(ConflictError, match="it is resumed"):
             do(engine, actions.execute, action_id, actor="bea", execute_at=when)
     assert row_of(engine, action_id).state == how
+
+
+def test_reversals_go_first(engine: Engine, platform: Platform) -> None:
+    names = {name: [f"bot-{name}-{i}" for i in range(6)] for name in ("n1", "n2")}
+    platform.accounts(
+        [{"account_id": a, "registration_client": "hosting-tool-alpha"} for m in names.values() for a in m]
+    )
+    publish(platform.run(names), platform.place.log, engine, policy=load(), actor="test")
+    older, newer = approved_action(engine, "n1"), approved_action(engine, "n2")
+    begin(engine, newer, "execute")
+    execution.carry_on(engine, newer)
+    begin(engine, newer, "reverse")
+    begin(engine, older, "execute")
+    assert execution.under_way(engine) == [newer, older]
+    assert execution.carry_all(engine, batch=2) == [newer, older]
+    assert (row_of(engine, newer).state, row_of(engine, older).state) == ("reversed", "executed")
 
 
 # schedules
