@@ -437,6 +437,7 @@ def test_the_kill_switch_stops_everything_but_reversals(engine: Engine, store_ur
     """Set while two processes' worth of engines execute: not one penalty later than its transaction."""
     size = 1_000
     action_id = ready(engine, platform, *NO_BRAKES, size=size)
+    assert row_of(engine, action_id).tally == {"pending": size}, "more than a page of members"
     begin(engine, action_id, "execute")
     engines = [open_store(platform.place.root, store_url) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
