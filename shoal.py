@@ -35,6 +35,7 @@ MOUNTED = {
     "detect": "graph",
     "explain": "graph",
     "formats": "ingest",
+    "halt": "api",
     "ingest": "ingest",
     "key": "api",
     "load": "graph",

@@ -1,4 +1,4 @@
-"""Network actions: propose, preview, approve, execute, reverse. Who may do what is decided here.
+"""Network actions: propose, preview, approve, execute, hold, go on, reverse. Who may do what is decided here.
 
 Deciding and doing are separate: these functions only move an action from state to state, in the caller's
 write transaction; `api.execution` carries an executing or reversing action out, target by target.
@@ -10,17 +10,19 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from api import audit, judging, sampling, states
-from api.audit import canonical_sha256
-from api.guards import Member, members_now
+from api import audit, brakes, judging, previewing, sampling, states
+from api.brakes import HOUR, Hold
+from api.clock import iso
 from api.judging import Context
+from api.policy import DAY
 from api.sampling import Sample
-from api.tables import approvals, network_actions, networks, publications, targets
+from api.tables import approvals, network_actions, networks, overrides, publications, targets
 from graph.errors import ConflictError, DeniedError, InputError, NothingFoundError
 
-HOUR = 3_600_000_000
+SHOAL = "shoal"  # who acts, where nobody does: an action that holds or halts by itself
+ENDED = "the action ended before its turn"
 
 
 class DriftError(ConflictError):
@@ -33,12 +35,13 @@ class DriftError(ConflictError):
 
 @dataclass(frozen=True)
 class Standing:
-    """An action as a reader sees it: its row, its approvals and its sample."""
+    """An action as a reader sees it: its row, its approvals, its sample and the overrides of its caps."""
 
     row: Row[Any]
     approvers: list[str]
     needed: int
     sample: Sample | None
+    overrides: list[Row[Any]]
 
 
 def find(tx: Connection, action_id: str) -> Row[Any]:
@@ -53,12 +56,14 @@ def standing(tx: Connection, action_id: str) -> Standing:
     """An action with its approvals and how the reviews of its sample stand."""
     row = find(tx, action_id)
     if row.digest is None:
-        return Standing(row, [], 0, None)
+        return Standing(row, [], 0, None, [])
     rules = judging.required(tx).policy.actions
     given = select(approvals.c.approver).where(approvals.c.action_id == action_id, approvals.c.digest == row.digest)
     approvers = list(tx.execute(given.order_by(approvals.c.at, approvals.c.approver)).scalars())
     sample = sampling.standing(tx, action_id, row.action, row.proposer, row.sample or [], rules)
-    return Standing(row, approvers, _approvals_needed(row, rules.two_approvals_above), sample)
+    raised = select(overrides).where(overrides.c.action_id == action_id).order_by(overrides.c.override_id)
+    needed = _approvals_needed(row, rules.two_approvals_above)
+    return Standing(row, approvers, needed, sample, list(tx.execute(raised)))
 
 
 def _approvals_needed(row: Row[Any], above: int) -> int:
@@ -97,48 +102,21 @@ def preview(tx: Connection, action_id: str, *, actor: str, at: int) -> str:
     row = find(tx, action_id)
     states.check(action_id, row.state, "previewed")
     context = judging.required(tx)
-    found = members_now(tx, context, row.network_id, row.action, at)
-    if not found:
+    found = previewing.freeze(tx, row, context, at)
+    if not found.counts["members"]:
         raise NothingFoundError(f"network {row.network_id} is not in the current publication (run {context.run_id})")
-    digest = _digest(row, context, found)
-    eligible = [m.account_id for m in found if m.guard is None]
-    counts = {"members": len(found), "eligible": len(eligible), "skipped": len(found) - len(eligible)}
-    tx.execute(delete(targets).where(targets.c.action_id == action_id))
-    tx.execute(insert(targets), [_target(action_id, m, at) for m in found])
-    drawn = sampling.draw(action_id, row.action, eligible, context.policy.actions)
     frozen = {
         "publication_id": context.publication_id,
-        "digest": digest,
-        "counts": counts,
-        "sample": drawn,
+        "digest": found.digest,
+        "counts": found.counts,
+        "tally": found.tally,
+        "sample": found.sample,
+        "canary": found.canary,
+        "impact": found.impact,
         "previewed_at": at,
     }
-    move(tx, row, "previewed", actor, at, {"digest": digest, **counts}, **frozen)
-    return digest
-
-
-def _target(action_id: str, member: Member, at: int) -> dict[str, Any]:
-    return {
-        "action_id": action_id,
-        "account_id": member.account_id,
-        "tier": member.tier,
-        "prior": member.prior,
-        "guard": member.guard,
-        "state": "pending" if member.guard is None else "skipped",
-        "updated_at": at,
-    }
-
-
-def _digest(row: Row[Any], context: Context, found: list[Member]) -> str:
-    content = {
-        "action_id": row.action_id,
-        "network_id": row.network_id,
-        "action": row.action,
-        "run_id": context.run_id,
-        "policy_sha256": context.policy.sha256,
-        "targets": [[m.account_id, m.tier, m.prior, m.guard] for m in found],
-    }
-    return canonical_sha256(content)
+    move(tx, row, "previewed", actor, at, {"digest": found.digest, **found.counts}, **frozen)
+    return found.digest
 
 
 def move(tx: Connection, row: Row[Any], state: str, actor: str, at: int, detail: dict[str, Any], **values: Any) -> None:
@@ -154,15 +132,43 @@ def move(tx: Connection, row: Row[Any], state: str, actor: str, at: int, detail:
 
 
 def mark(tx: Connection, action_id: str, state: str, *, actor: str, why: str, at: int) -> None:
-    """Move an action to a state in which nothing is done: stale, expired, rejected or cancelled."""
+    """Move an action to a state in which nothing more is done: stale, expired, rejected or cancelled.
+
+    What was applied before stays in force, and can be reversed.
+    """
     row = find(tx, action_id)
     if row.state != state:
-        move(tx, row, state, actor, at, {"why": why}, note=why)
+        if row.started_at is not None:
+            row = drop_pending(tx, row, at)
+        move(tx, row, state, actor, at, {"why": why}, note=why, held_for=None, held_until=None)
+
+
+def drop_pending(tx: Connection, row: Row[Any], at: int) -> Row[Any]:
+    """Skip the targets whose turn never came; returns the action's row after it."""
+    mine = (targets.c.action_id == row.action_id) & (targets.c.state == "pending")
+    tx.execute(update(targets).where(mine).values(state="skipped", guard=ENDED, updated_at=at))
+    left = (row.tally or {}).get("pending", 0)
+    tally(tx, row, {"pending": -left, "skipped": left})
+    return find(tx, row.action_id)
+
+
+def tally(tx: Connection, row: Row[Any], change: dict[str, int]) -> None:
+    """Keep the counts of an action's targets by state right, in the transaction that changes these states."""
+    counted = {s: (row.tally or {}).get(s, 0) + change.get(s, 0) for s in states.TARGET_NEXT}
+    kept = {s: n for s, n in sorted(counted.items()) if n}
+    tx.execute(update(network_actions).where(network_actions.c.action_id == row.action_id).values(tally=kept))
+
+
+def hold(tx: Connection, row: Row[Any], why: Hold, *, actor: str, at: int) -> None:
+    """Pause or halt an action until a person lets it go on."""
+    detail = {"cause": why.cause, "why": why.why, **({"until": iso(why.until)} if why.until is not None else {})}
+    until = why.until if why.until is not None else row.held_until
+    move(tx, row, why.state, actor, at, detail, held_for=why.cause, held_until=until, note=why.why)
 
 
 def outdate(tx: Connection, error: DriftError, *, actor: str, at: int) -> None:
     """Mark an action whose preview was found outdated, in a transaction after the one that found it."""
-    if "stale" in states.NEXT[find(tx, error.action_id).state]:
+    if error.state in states.NEXT[find(tx, error.action_id).state]:
         mark(tx, error.action_id, error.state, actor=actor, why=str(error), at=at)
 
 
@@ -219,17 +225,8 @@ def _require_unchanged(tx: Connection, row: Row[Any], context: Context, at: int)
     then = select(publications.c.policy_sha256).where(publications.c.publication_id == row.publication_id)
     if tx.execute(then).scalar_one() != context.policy.sha256:
         raise DriftError("the policy changed since the preview; preview again", row.action_id, "stale")
-    frozen = tx.execute(
-        select(targets.c.account_id, targets.c.tier, targets.c.prior, targets.c.guard)
-        .where(targets.c.action_id == row.action_id)
-        .order_by(targets.c.account_id)
-    ).all()
-    present = [
-        (m.account_id, m.tier, m.prior, m.guard) for m in members_now(tx, context, row.network_id, row.action, at)
-    ]
-    before = [tuple(r) for r in frozen]
-    if before != present:
-        changed = len({x[0] for x in {*before} ^ {*present}})
+    changed = previewing.changed(tx, row, context, at)
+    if changed:
         raise DriftError(
             f"{changed} members of network {row.network_id} are not what the preview froze; preview again",
             row.action_id,
@@ -237,21 +234,126 @@ def _require_unchanged(tx: Connection, row: Row[Any], context: Context, at: int)
         )
 
 
-def execute(tx: Connection, action_id: str, *, actor: str, at: int) -> None:
-    """Begin to carry out an approved action, if nothing changed since the preview."""
+def execute(tx: Connection, action_id: str, *, actor: str, at: int, execute_at: int | None = None) -> None:
+    """Begin to carry out an approved action, now or at a time, if nothing changed since the preview."""
     row = find(tx, action_id)
-    states.check(action_id, row.state, "executing")
+    if row.state in states.HELD:
+        raise ConflictError(f"network action {action_id} is {row.state}: it is resumed, not executed again")
+    states.check(action_id, row.state, "executing" if execute_at is None else "scheduled")
+    brakes.require_switch_off(tx)
+    if execute_at is None:
+        start(tx, row, actor=actor, at=at)
+        return
+    days = judging.required(tx).policy.actions.schedule_days
+    if not at < execute_at <= at + days * DAY:
+        raise InputError(f"execute_at is a time in the future, at most {days} days from now")
     _require_unchanged(tx, row, judging.required(tx), at)
-    move(tx, row, "executing", actor, at, {"digest": row.digest}, executor=actor)
+    detail = {"digest": row.digest, "execute_at": iso(execute_at)}
+    move(tx, row, "scheduled", actor, at, detail, executor=actor, execute_at=execute_at)
+
+
+def start(tx: Connection, row: Row[Any], *, actor: str, at: int) -> None:
+    """Let an action execute for the first time. Raises DriftError where the preview is outdated."""
+    _require_unchanged(tx, row, judging.required(tx), at)
+    new = {"executor": actor, "started_at": at, "held_for": None, "held_until": None, "note": None}
+    move(tx, row, "executing", actor, at, {"digest": row.digest}, **new)
+
+
+def pause(tx: Connection, action_id: str, *, actor: str, reason: str, at: int) -> None:
+    """Stop an executing action after the batch at hand; it can go on, be cancelled or be reversed."""
+    row = find(tx, action_id)
+    states.check(action_id, row.state, "paused")
+    hold(tx, row, Hold("paused", "person", reason), actor=actor, at=at)
+
+
+def resume(tx: Connection, action_id: str, *, actor: str, reason: str, override: bool = False, at: int) -> None:
+    """Let a paused or halted action go on.
+
+    A canary holds until its time is over; only a second person, neither proposer nor executor, may `override` that.
+    What a breaker or the kill switch halted is resumed by a second person in any case.
+    """
+    row = find(tx, action_id)
+    if row.state not in states.HELD:
+        raise ConflictError(f"network action {action_id} is {row.state}; only a paused or halted one is resumed")
+    brakes.require_switch_off(tx)
+    if row.state == "halted" or override:
+        _require_second(row, actor)
+    if row.held_until is not None and at < row.held_until and not override:
+        raise ConflictError(
+            f"the canary of network action {action_id} holds until {iso(row.held_until)}; a second person may override"
+        )
+    if row.started_at is None:
+        start(tx, row, actor=actor, at=at)
+        return
+    context = judging.required(tx)
+    released = bool(row.canary) and brakes.applied_so_far(row) >= row.canary
+    blocked = brakes.room(tx, row, context, at, released=released)
+    if isinstance(blocked, Hold):
+        raise ConflictError(f"network action {action_id} cannot go on: {blocked.why}; a second person may override it")
+    forgiven = brakes.overturned(tx, row) if row.held_for == "breaker" else row.forgiven
+    detail = {"reason": reason, "held_for": row.held_for, "override": override}
+    canary = 0 if released else row.canary
+    new = {"held_for": None, "held_until": None, "canary": canary, "forgiven": forgiven, "note": None}
+    move(tx, row, "executing", actor, at, detail, **new)
+
+
+def _require_second(row: Row[Any], actor: str) -> None:
+    """Raise DeniedError for those whose action it is already."""
+    if actor in (row.proposer, row.executor):
+        what = "proposed" if actor == row.proposer else "executes"
+        raise DeniedError(f"{actor} {what} network action {row.action_id}; this takes a second person")
+
+
+def override(
+    tx: Connection, action_id: str, *, cap: str, allowed: int, hours: int, reason: str, actor: str, at: int
+) -> str:
+    """Let one action exceed a cap, up to `allowed` targets and for some hours; returns the override's id."""
+    row = find(tx, action_id)
+    if "executing" not in states.NEXT[row.state] and row.state not in ("previewed", "executing"):
+        raise ConflictError(f"network action {action_id} is {row.state}: no cap is in its way")
+    _require_second(row, actor)
+    context = judging.required(tx)
+    longest = context.policy.actions.override_hours
+    if hours > longest:
+        raise InputError(f"an override lasts at most {longest} hours")
+    now = next((c for c in brakes.caps(tx, row, context, at) if c.name == cap), None)
+    if now is None:
+        raise InputError(f"there is no cap {cap}; there are {', '.join(brakes.CAPS)}")
+    if now.limit is None or allowed <= now.limit:
+        limit = "any number" if now.limit is None else now.limit
+        raise InputError(f"the cap {cap} allows {limit} already; an override names a higher number")
+    ends = at + hours * HOUR
+    return brakes.override(tx, row, cap=cap, allowed=allowed, reason=reason, actor=actor, at=at, ends=ends)
 
 
 def reverse(tx: Connection, action_id: str, *, actor: str, reason: str, at: int) -> None:
-    """Begin to take an executed action back from every target it was applied to."""
+    """Begin to take an action back from every target it was applied to; an executing one stops first."""
     row = find(tx, action_id)
     states.check(action_id, row.state, "reversing")
     if not reason.strip():
         raise InputError("say why the action is reversed")
-    move(tx, row, "reversing", actor, at, {"reason": reason}, reverser=actor)
+    if row.started_at is None:
+        raise ConflictError(f"network action {action_id} was applied to nobody: there is nothing to reverse")
+    if row.tally.get("pending"):
+        row = drop_pending(tx, row, at)
+    move(tx, row, "reversing", actor, at, {"reason": reason}, reverser=actor, held_for=None, held_until=None)
+
+
+def trip(tx: Connection, account_id: str, at: int) -> None:
+    """Halt each action that this account shows to be wrong too often: it was found genuine, or taken back."""
+    context = judging.current(tx)
+    if context is None:
+        return
+    mine = (
+        select(network_actions)
+        .join(targets, targets.c.action_id == network_actions.c.action_id)
+        .where(targets.c.account_id == account_id, targets.c.state.in_(states.DONE_TO))
+        .where(network_actions.c.state.in_(("executing", "paused")))
+    )
+    for row in tx.execute(mine.order_by(network_actions.c.action_id)).all():
+        tripped = brakes.breaker(tx, row, context)
+        if tripped is not None:
+            hold(tx, row, tripped, actor=SHOAL, at=at)
 
 
 def counts_by_state(tx: Connection, action_id: str) -> dict[str, int]:

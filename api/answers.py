@@ -157,8 +157,78 @@ class SampleOut(BaseModel):
     passed: bool
 
 
+class Fates(BaseModel):
+    """How many members would be acted on, and how many are left out."""
+
+    eligible: int
+    skipped: int
+
+
+class CanaryOut(BaseModel):
+    """How many targets go first, and how long the action holds after them."""
+
+    targets: int
+    hold_hours: int
+
+
+class WorkOut(BaseModel):
+    """The work that an action is expected to make, and the policy's parameters that this rests on."""
+
+    sample_reviews: int
+    appeals: int
+    hours: float
+    minutes_per_review: float
+    appeal_share: float
+
+
+class CapOut(BaseModel):
+    """A cap as it stood at the preview: `hit` says whether the whole action would exceed it. No limit: any number."""
+
+    cap: str
+    limit: int | None
+    used: int
+    hit: bool
+
+
+class ImpactOut(BaseModel):
+    """Who an action would hit, what work it would make, and which caps it would reach; as of its preview."""
+
+    tiers: dict[str, Fates]
+    roles: dict[str, Fates]
+    guards: dict[str, int]
+    active_accounts: int
+    active_share: float | None
+    other_networks: int
+    other_networks_named: dict[str, int]
+    canary: CanaryOut | None
+    work: WorkOut
+    caps: list[CapOut]
+
+
+class OverrideOut(BaseModel):
+    """Somebody let this action exceed a cap: up to `targets`, until it expires."""
+
+    override_id: str
+    cap: str
+    targets: int
+    actor: str
+    reason: str
+    at: str
+    expires_at: str
+
+
+class SwitchOut(BaseModel):
+    """The kill switch; while it is set, nothing is executed. `halted`: actions that setting it halted just now."""
+
+    set: bool
+    actor: str | None
+    reason: str | None
+    since: str | None
+    halted: list[str] = []
+
+
 class ActionOut(BaseModel):
-    """A network action."""
+    """A network action. `held_for`: why it waits for a person (canary, cap, person, breaker, kill switch)."""
 
     action_id: str
     network_id: str
@@ -175,6 +245,12 @@ class ActionOut(BaseModel):
     approvals: list[str]
     approvals_needed: int
     sample: SampleOut | None
+    impact: ImpactOut | None
+    execute_at: str | None
+    executor: str | None
+    held_for: str | None
+    held_until: str | None
+    overrides: list[OverrideOut]
 
 
 class TargetOut(BaseModel):

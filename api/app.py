@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from api import problems
 from api.idempotency import InFlight
 from api.middleware import BodyLimit, SecurityHeaders
-from api.routes import actions, networks, records, reviews, verdicts
+from api.routes import actions, networks, records, reviews, switch, verdicts
 from api.runner import Runner
 
 VERSION = "1"
@@ -48,7 +48,7 @@ def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
-    for routes in (verdicts, networks, actions, reviews, records):
+    for routes in (verdicts, networks, actions, switch, reviews, records):
         app.include_router(routes.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

@@ -22,7 +22,8 @@ SCOPES = {
     "private:read": "private objects in evidence, otherwise redacted; each read is audited",
     "action:propose": "propose, preview, cancel network actions",
     "action:approve": "approve or reject network actions proposed by others",
-    "action:execute": "execute and reverse approved network actions",
+    "action:execute": "execute, pause, resume and reverse approved network actions",
+    "action:halt": "set and lift the kill switch",
     "review:write": "the review queue, and reviews",
     "audit:read": "the audit log",
 }

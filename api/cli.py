@@ -1,4 +1,4 @@
-"""Commands: publish, serve, worker, key, policy, read-private; those of api.keep_cli."""
+"""Commands: publish, serve, worker, halt, key, policy, read-private; those of api.keep_cli."""
 
 from __future__ import annotations
 
@@ -92,6 +92,31 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
     )
     if done.waiting:
         raise ConflictError(f"labels or bans still wait: {done.waiting}")
+
+
+@click.command()
+@click.option("--reason", required=True, help="Why; everybody who looks at the switch reads it.")
+@click.option("--lift", is_flag=True, help="Lift it again. Not by who set it.")
+@dir_option
+def halt(reason: str, folder: Path | None, *, lift: bool) -> None:
+    """Set the kill switch: every executing network action stops, and none begins. Reversals go on.
+
+    `cli:` and the name of the account you work under is who did it, so whoever set it here cannot lift it here:
+    another account, or a person with a key of the scope action:halt, must.
+    """
+    from api import switch
+    from api.clock import now
+    from api.store import writing
+
+    if not reason.strip():
+        raise click.UsageError("say why")
+    with store_in(folder) as engine, writing(engine) as tx:
+        if lift:
+            switch.lift(tx, actor=actor(), reason=reason, at=now())
+            click.echo("The kill switch is lifted. What it halted stays halted until somebody resumes it.")
+            return
+        halted = switch.throw(tx, actor=actor(), reason=reason, at=now())
+    click.echo(f"The kill switch is set. Halted just now: {', '.join(halted) or 'nothing'}.")
 
 
 @click.group()
@@ -194,6 +219,7 @@ COMMANDS: dict[str, click.Command] = {
     "publish": publish,
     "serve": serve,
     "worker": worker,
+    "halt": halt,
     "key": key,
     "policy": policy,
     **keep_cli.COMMANDS,

@@ -25,6 +25,7 @@ SETTLED = (
     "cancelled",
     "rejected",
     "stale",
+    "paused",
     "halted",
 )
 
@@ -71,8 +72,8 @@ class Client:
         body = {"account_id": account_id, "decision": decision, "reason": reason}
         return self._ask("POST", "/v1/reviews", {**body, **({"action_id": action_id} if action_id else {})})
 
-    def step(self, action_id: str, verb: str, **body: str) -> dict[str, Any]:
-        """preview, approve (digest), execute, reverse (reason), cancel (reason), reject (reason)."""
+    def step(self, action_id: str, verb: str, **body: Any) -> dict[str, Any]:
+        """preview, approve (digest), execute; pause, resume, reverse, cancel, reject (reason)."""
         return self._ask("POST", f"/v1/network-actions/{action_id}:{verb}", body or None)
 
     def action(self, action_id: str) -> dict[str, Any]:

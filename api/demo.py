@@ -74,6 +74,10 @@ def ban(people: People, network_id: str, say: Say) -> dict[str, Any]:
     say(f"  approved by {', '.join(action['approvals'])}")
     people.leads[0].step(action["action_id"], "execute")
     action = people.leads[0].settle(action["action_id"])
+    if action["held_for"] == "canary":
+        say(f"  holds after its canary: {action['note']}; a second person lets it go on at once")
+        people.leads[1].step(action["action_id"], "resume", reason="A demonstration waits for nobody.", override=True)
+        action = people.leads[0].settle(action["action_id"], leaving="paused")
     say(f"  {action['state']}: {action['targets_by_state']}")
     return action
 

@@ -34,10 +34,12 @@ from api.tables import (
     audit,
     evidence,
     idempotency,
+    kill_switch,
     members,
     network_actions,
     networks,
     outbox,
+    overrides,
     penalties,
     reversals,
     review_queue,
@@ -216,6 +218,8 @@ def _forget_rows(tx: Connection, one: Names) -> None:
     for table, columns in (
         (network_actions, ("digest", "sample", "reason", "note")),
         (reviews, ("reason",)),
+        (overrides, ("reason",)),
+        (kill_switch, ("reason",)),
         (outbox, ("event_id", "payload")),
         (idempotency, ("body", "request_sha256")),
     ):

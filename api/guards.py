@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -25,7 +25,10 @@ _SPARED = {
 }
 
 
-@dataclass(frozen=True)
+PAGE = 500  # members looked at together: a statement's list of names stays far below what engines take
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A member of a network as an action meets it. `guard` says why it is left out; None: it is not."""
 
@@ -33,6 +36,7 @@ class Member:
     tier: str
     prior: str
     guard: str | None
+    role: str = "unknown"
 
 
 def guard(
@@ -52,13 +56,26 @@ def guard(
     return None
 
 
-def members_now(
-    tx: Connection, context: Context, network_id: str, action: str, at: int, only: Sequence[str] | None = None
-) -> list[Member]:
-    """The network's members in the current publication, sorted, each with tier, penalty in force and guard.
+def pages(
+    tx: Connection, context: Context, network_id: str, action: str, at: int, size: int = PAGE
+) -> Iterator[list[Member]]:
+    """The network's members in the current publication, sorted by account, in pages: memory does not grow with them."""
+    inside = select(members.c.account_id).where(
+        members.c.publication_id == context.publication_id, members.c.network_id == network_id
+    )
+    after: str | None = None
+    while True:
+        found = inside if after is None else inside.where(members.c.account_id > after)
+        names = list(tx.execute(found.order_by(members.c.account_id).limit(size)).scalars())
+        if names:
+            yield members_now(tx, action, names, at)
+        if len(names) < size:
+            return
+        after = names[-1]
 
-    `only`: those accounts, and no matter whether they are members still.
-    """
+
+def members_now(tx: Connection, action: str, names: Sequence[str], at: int) -> list[Member]:
+    """Those of these accounts that are known, sorted, each with tier, penalty in force and guard."""
     found = (
         select(
             accounts.c.account_id,
@@ -69,22 +86,15 @@ def members_now(
             verdicts.c.protections,
         )
         .outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id)
+        .where(accounts.c.account_id.in_(names))
         .order_by(accounts.c.account_id)
     )
-    if only is not None:
-        found = found.where(accounts.c.account_id.in_(only))
-        held = penalties.in_force(tx, penalties_table.c.account_id.in_(only), at)
-    else:
-        inside = select(members.c.account_id).where(
-            members.c.publication_id == context.publication_id, members.c.network_id == network_id
-        )
-        found = found.where(accounts.c.account_id.in_(inside))
-        held = penalties.in_force(tx, penalties_table.c.account_id.in_(inside), at)
+    held = penalties.in_force(tx, penalties_table.c.account_id.in_(names), at)
     result = []
     for row in tx.execute(found):
         live = row.tier is not None and row.expires_at is not None and row.expires_at > at
-        tier = row.tier if live else "none"
+        tier, role = row.tier if live else "none", row.role or "unknown"
         prior = held[row.account_id].tier if row.account_id in held else "none"
-        why = guard(action, tier, prior, row.role or "unknown", row.protections or [], row.families or [])
-        result.append(Member(row.account_id, tier, prior, why))
+        why = guard(action, tier, prior, role, row.protections or [], row.families or [])
+        result.append(Member(row.account_id, tier, prior, why, role))
     return result

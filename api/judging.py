@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, update
@@ -49,8 +50,11 @@ def current(tx: Connection) -> Context | None:
     if row is None:
         return None
     text = tx.execute(select(policies.c.text).where(policies.c.sha256 == row.policy_sha256)).scalar_one()
-    policy = parse(text, f"policy {row.policy_version}")
+    policy = _parsed(text, f"policy {row.policy_version}")
     return Context(row.publication_id, row.run_id, row.run_created_at, policy)
+
+
+_parsed = lru_cache(maxsize=4)(parse)  # every batch and every answer asks for it, and reading YAML is slow
 
 
 def required(tx: Connection) -> Context:

@@ -118,6 +118,7 @@ def _record(tx: Connection, material: Material, policy: Policy, actor: str, at: 
             "policy_version": policy.version,
             "published_at": at,
             "actor": actor,
+            "active_accounts": len(material.known),
         },
     )
     return int(made.scalar_one())

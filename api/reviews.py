@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from api import audit, judging, outbox
+from api import actions, audit, judging, outbox
 from api.clock import iso
 from api.facts import AccountFacts, ReviewFact
 from api.judging import Context
@@ -63,6 +63,8 @@ def record(
     if decision != NOT_A_LABEL:
         payload = {"label_id": f"decision:{review_id}", "account_id": account_id, "label": decision, "at": at}
         outbox.send(tx, [outbox.Event(f"label:{review_id}", outbox.LABEL, payload)], at)
+    if decision == "genuine":
+        actions.trip(tx, account_id, at)
     context = judging.current(tx)
     tier = _judge_anew(tx, account_id, context, reviewer, at) if context is not None else None
     return ReviewMade(review_id, tier)

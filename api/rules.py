@@ -85,14 +85,35 @@ class PenaltyRules(_Rules):
     ban: int | None = Field(ge=1)
 
 
+class CapRules(_Rules):
+    """How many targets may get a penalty; null: any number. Counted whether or not it was taken back since."""
+
+    per_action: int | None = Field(default=10_000, ge=1)
+    per_hour: int | None = Field(default=5_000, ge=1)
+    per_policy: int | None = Field(default=100_000, ge=1)
+    active_share: float | None = Field(default=0.01, gt=0, le=1)
+    active_least: int = Field(default=500, ge=1)
+
+
 class ActionRules(_Rules):
-    """What a network action must pass."""
+    """What a network action must pass. What older policy files do not say is as in the file that ships."""
 
     preview_hours: int = Field(ge=1)
     two_approvals_above: int = Field(ge=0)
     sample_for: list[Literal["warn", "restrict", "ban"]]
     sample_size: int = Field(ge=1)
     sample_agreement: float = Field(gt=0, le=1)
+    schedule_days: int = Field(default=7, ge=1)
+    canary_above: int = Field(default=100, ge=0)
+    canary_share: float = Field(default=0.05, ge=0, lt=1)
+    canary_min: int = Field(default=20, ge=1)
+    hold_hours: int = Field(default=24, ge=0)
+    breaker_share: float = Field(default=0.05, gt=0, le=1)
+    breaker_min: int = Field(default=3, ge=1)
+    override_hours: int = Field(default=24, ge=1)
+    minutes_per_review: float = Field(default=6.0, gt=0)
+    appeal_share: float = Field(default=0.1, ge=0, le=1)
+    caps: CapRules = CapRules()
 
 
 class Policy(_Rules):

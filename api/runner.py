@@ -6,6 +6,7 @@ import logging
 import threading
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from api import execution
 from graph.errors import ShoalError
@@ -14,7 +15,7 @@ _log = logging.getLogger("shoal.runner")
 
 
 class Runner:
-    """Looks for executing and reversing actions when woken, at the start, and every `every` seconds."""
+    """Looks for executing, reversing and due actions when woken, at the start, and every `every` seconds."""
 
     def __init__(self, engine: Engine, *, every: float = 5.0) -> None:
         self.engine, self.every = engine, every
@@ -39,9 +40,10 @@ class Runner:
         while not self._stop.is_set():
             self._wake.clear()
             try:
-                for action_id in execution.under_way(self.engine):
-                    execution.carry_on(self.engine, action_id, go_on=lambda: not self._stop.is_set())
+                execution.carry_all(self.engine, go_on=lambda: not self._stop.is_set())
             except ShoalError as error:
                 _log.warning("carrying out network actions will be tried again: %s", error)
+            except SQLAlchemyError:  # a fault of ours: still, a dead thread would reverse nothing either
+                _log.exception("carrying out network actions failed")
             if not self._stop.is_set():
                 self._wake.wait(self.every)

@@ -1,10 +1,11 @@
-"""The blind sample: targets that people must look at before an action is approved."""
+"""Targets drawn by lot: the blind sample that people look at before approval, and the canary that goes first."""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -31,12 +32,27 @@ class Sample:
         return self.reviewed == len(self.accounts) and self.agreeing >= self.needed
 
 
-def draw(action_id: str, action: str, eligible: Sequence[str], rules: ActionRules) -> list[str]:
+def draw(action_id: str, action: str, eligible: Iterable[str], rules: ActionRules) -> list[str]:
     """Accounts to review before approval: random by the action's id, so a second preview draws no luckier sample."""
-    if action not in rules.sample_for:
-        return []
-    order = sorted(eligible, key=lambda name: (hashlib.sha256(f"{action_id}\n{name}".encode()).digest(), name))
-    return sorted(order[: rules.sample_size])
+    return _drawn(f"{action_id}\n", eligible, rules.sample_size) if action in rules.sample_for else []
+
+
+def draw_canary(action_id: str, eligible: Iterable[str], size: int) -> list[str]:
+    """Accounts that the action is applied to first: random as well, drawn apart from the sample."""
+    return _drawn(f"{action_id}\ncanary\n", eligible, size)
+
+
+def canary_size(eligible: int, rules: ActionRules) -> int:
+    """How many targets the canary has; 0: the action has none."""
+    if rules.canary_share == 0 or eligible <= rules.canary_above:
+        return 0
+    size = max(rules.canary_min, math.ceil(rules.canary_share * eligible - 1e-9))
+    return size if size < eligible else 0
+
+
+def _drawn(salt: str, names: Iterable[str], size: int) -> list[str]:
+    """The `size` names whose salted hashes are the smallest, sorted; memory grows with `size` only."""
+    return sorted(heapq.nsmallest(size, names, key=lambda n: (hashlib.sha256(f"{salt}{n}".encode()).digest(), n)))
 
 
 def standing(

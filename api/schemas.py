@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.facts import Decision
 
 MAX_IDS = 1_000
 MAX_PAGE = 1_000
 ActionTier = Literal["warn", "restrict", "ban"]
+CapName = Literal["per_action", "per_hour", "per_policy", "active_share"]
 
 
 def storable(value: str) -> str:
@@ -56,6 +57,28 @@ class Approval(_Request):
 class Because(_Request):
     """Why."""
 
+    reason: Text
+
+
+class Begin(_Request):
+    """When an approved action is executed: at a time (RFC 3339, with its offset), or now."""
+
+    execute_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+
+
+class GoOn(_Request):
+    """Why a held action goes on. `override`: before a canary's time is over, which takes a second person."""
+
+    reason: Text
+    override: bool = False
+
+
+class NewOverride(_Request):
+    """How many targets a cap means for one action (counted as the cap counts), for how many hours, and why."""
+
+    cap: CapName
+    targets: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    hours: Annotated[int, Field(ge=1, le=8_760)]
     reason: Text
 
 

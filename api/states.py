@@ -9,15 +9,18 @@ NEXT: dict[str, tuple[str, ...]] = {
     "previewed": ("previewed", "approved", "stale", "expired", "rejected", "cancelled"),
     "stale": ("previewed", "rejected", "cancelled"),
     "expired": ("previewed", "rejected", "cancelled"),
-    "approved": ("executing", "stale", "rejected", "cancelled"),
-    "executing": ("executed", "partially_executed"),
+    "approved": ("scheduled", "executing", "stale", "rejected", "cancelled"),
+    "scheduled": ("scheduled", "executing", "stale", "halted", "rejected", "cancelled"),
+    "executing": ("paused", "halted", "executed", "partially_executed", "reversing"),
+    "paused": ("executing", "halted", "reversing", "cancelled"),
+    "halted": ("executing", "stale", "reversing", "cancelled"),
     "executed": ("reversing",),
     "partially_executed": ("reversing",),
+    "cancelled": ("reversing",),
     "reversing": ("reversed", "partially_reversed"),
     "reversed": (),
     "partially_reversed": (),
     "rejected": (),
-    "cancelled": (),
 }
 TARGET_NEXT: dict[str, tuple[str, ...]] = {
     "pending": ("applied", "skipped", "failed"),
@@ -29,6 +32,9 @@ TARGET_NEXT: dict[str, tuple[str, ...]] = {
     "superseded": (),
 }
 UNDER_WAY = ("executing", "reversing")
+HELD = ("paused", "halted")  # begun or due, and waiting for a person
+DONE_TO = ("applied", "confirmed", "reversed", "superseded")  # targets that got their penalty, whatever came of it
+IN_FORCE = ("applied", "confirmed")  # targets whose penalty can be taken back
 
 
 def check(action_id: str, state: str, wanted: str) -> None:

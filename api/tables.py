@@ -54,6 +54,7 @@ publications = Table(
     Column("policy_version", Text, nullable=False),
     Column("published_at", AT, nullable=False),
     Column("actor", Text, nullable=False),
+    Column("active_accounts", Integer),
 )
 accounts = Table(
     "accounts",
@@ -155,6 +156,7 @@ reviews = Table(
     Column("at", AT, nullable=False),
     Index("ix_reviews_account_id", "account_id"),
     Index("ix_reviews_action_id", "action_id"),
+    Index("ix_reviews_decision_at", "decision", "at"),
 )
 network_actions = Table(
     "network_actions",
@@ -174,6 +176,14 @@ network_actions = Table(
     Column("executor", Text),
     Column("reverser", Text),
     Column("note", Text),
+    Column("execute_at", AT),
+    Column("started_at", AT),
+    Column("held_for", Text),
+    Column("held_until", AT),
+    Column("canary", Integer),
+    Column("forgiven", Integer),
+    Column("impact", JSON(none_as_null=True)),
+    Column("tally", JSON(none_as_null=True)),
     Column("updated_at", AT, nullable=False),
     Index("ix_network_actions_state", "state"),
     Index("ix_network_actions_network_id", "network_id"),
@@ -188,8 +198,9 @@ targets = Table(
     Column("guard", Text),
     Column("state", Text, nullable=False),
     Column("penalty_id", Text),
+    Column("turn", Integer, nullable=False, server_default=sql("1")),  # 0: the canary's, 1: the others
     Column("updated_at", AT, nullable=False),
-    Index("ix_targets_action_id_state", "action_id", "state", "account_id"),
+    Index("ix_targets_action_id_state", "action_id", "state", "turn", "account_id"),
 )
 approvals = Table(
     "approvals",
@@ -217,6 +228,39 @@ reversals = Table(
     metadata,
     Column("penalty_id", Text, ForeignKey("penalties.penalty_id"), primary_key=True),
     Column("actor", Text, nullable=False),
+    Column("at", AT, nullable=False),
+)
+batches = Table(
+    "batches",  # each transaction that applied penalties: what caps are counted on
+    metadata,
+    Column("batch_id", SERIAL, primary_key=True, autoincrement=True),
+    Column("action_id", ID, ForeignKey("network_actions.action_id"), nullable=False),
+    Column("policy_sha256", Text, nullable=False),
+    Column("applied", Integer, nullable=False),
+    Column("at", AT, nullable=False),
+    Index("ix_batches_at", "at"),
+    Index("ix_batches_policy_sha256", "policy_sha256"),
+)
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("override_id", ID, primary_key=True),
+    Column("action_id", ID, ForeignKey("network_actions.action_id"), nullable=False),
+    Column("cap", Text, nullable=False),
+    Column("targets", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    Column("expires_at", AT, nullable=False),
+    Index("ix_overrides_action_id", "action_id"),
+)
+kill_switch = Table(
+    "kill_switch",  # the newest row is how it stands
+    metadata,
+    Column("turn", SERIAL, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
     Column("at", AT, nullable=False),
 )
 outbox = Table(
@@ -280,4 +324,16 @@ idempotency = Table(
     Column("at", AT, nullable=False),
 )
 
-APPEND_ONLY = ("audit", "verdicts", "penalties", "reversals", "reviews", "approvals", "policies", "publications")
+APPEND_ONLY = (
+    "audit",
+    "verdicts",
+    "penalties",
+    "reversals",
+    "reviews",
+    "approvals",
+    "policies",
+    "publications",
+    "batches",
+    "overrides",
+    "kill_switch",
+)

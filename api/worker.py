@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, RowMapping, update
 
-from api import execution, outbox
+from api import actions, execution, outbox
 from api.clock import now as clock
 from api.store import reading, writing
 from api.tables import targets
@@ -48,9 +48,7 @@ class Pass:
 
 def once(engine: Engine, folder: Workspace, go_on: Callable[[], bool] = lambda: True) -> Pass:
     """Do all there is to do now. What goes into the log waits while another process writes it; `waiting` says why."""
-    left = execution.under_way(engine)
-    for action_id in left:
-        execution.carry_on(engine, action_id, go_on=go_on)
+    left = execution.carry_all(engine, go_on=go_on)
     events = labels = bans = 0
     while go_on() and (n := deliver_events(engine, folder.root / "feed.jsonl")):
         events += n
@@ -127,7 +125,8 @@ def _confirm(tx: Connection, rows: Sequence[RowMapping], at: int) -> None:
             by_action.setdefault(row["payload"]["action_id"], []).append(row["payload"]["account_id"])
     for action_id, names in sorted(by_action.items()):
         mine = (targets.c.action_id == action_id) & targets.c.account_id.in_(names) & (targets.c.state == "applied")
-        tx.execute(update(targets).where(mine).values(state="confirmed", updated_at=at))
+        n = tx.execute(update(targets).where(mine).values(state="confirmed", updated_at=at)).rowcount
+        actions.tally(tx, actions.find(tx, action_id), {"applied": -n, "confirmed": n})
 
 
 def deliver_labels(engine: Engine, folder: Workspace) -> int:

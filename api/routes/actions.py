@@ -1,21 +1,24 @@
-"""Network actions over HTTP: propose, preview, approve, execute, reverse, and what became of them."""
+"""Network actions over HTTP: propose, preview, approve, execute, hold, go on, reverse, and what became of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy import Connection, select
 
-from api import actions
+from api import actions, execution
 from api.answers import ActionDetail, ActionOut, ActionPage
 from api.auth import Caller
-from api.clock import iso
+from api.clock import EPOCH, iso
 from api.idempotency import Answer
 from api.problems import RESPONSES
 from api.routes.access import Cursor, IdempotencyKey, Limit, Store, caller_with, change, id_in_path, text_cursor
-from api.schemas import Approval, Because, Proposal
+from api.schemas import Approval, Because, Begin, GoOn, NewOverride, Proposal
 from api.store import reading
 from api.tables import network_actions, penalties, targets
 
@@ -44,7 +47,7 @@ def body_of(tx: Connection, action_id: str) -> dict[str, Any]:
         "updated_at": iso(row.updated_at),
         "digest": row.digest,
         "counts": row.counts,
-        "targets_by_state": actions.counts_by_state(tx, action_id),
+        "targets_by_state": row.tally or {},
         "approvals": found.approvers,
         "approvals_needed": found.needed,
         "sample": None
@@ -56,7 +59,28 @@ def body_of(tx: Connection, action_id: str) -> dict[str, Any]:
             "needed": sample.needed,
             "passed": sample.passed,
         },
+        "impact": row.impact,
+        "execute_at": _iso(row.execute_at),
+        "executor": row.executor,
+        "held_for": row.held_for,
+        "held_until": _iso(row.held_until),
+        "overrides": [
+            {
+                "override_id": o.override_id,
+                "cap": o.cap,
+                "targets": o.targets,
+                "actor": o.actor,
+                "reason": o.reason,
+                "at": iso(o.at),
+                "expires_at": iso(o.expires_at),
+            }
+            for o in found.overrides
+        ],
     }
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else iso(at)
 
 
 @router.post(_PATH, status_code=201, response_model=ActionOut)
@@ -170,17 +194,82 @@ def approve(
 
 @router.post(_ONE + ":execute", status_code=202, response_model=ActionOut)
 def execute(
-    request: Request, action_id: str, store: Store, caller: Executor, idempotency_key: IdempotencyKey = None
+    request: Request,
+    action_id: str,
+    store: Store,
+    caller: Executor,
+    body: Begin | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """Begin to carry the approved action out; the action says how far it is."""
+    """Begin to carry the approved action out, now or at a time; the action says how far it is."""
+    when = None if body is None or body.execute_at is None else (body.execute_at - EPOCH) // timedelta(microseconds=1)
+
+    def do(tx: Connection, at: int) -> None:
+        actions.execute(tx, action_id, actor=caller.name, at=at, execute_at=when)
+
+    return _carried_on(request, action_id, store, caller, idempotency_key, body, do)
+
+
+@router.post(_ONE + ":pause", response_model=ActionOut)
+def pause(
+    request: Request,
+    action_id: str,
+    body: Because,
+    store: Store,
+    caller: Executor,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Stop an executing action after the batch at hand."""
 
     def effect(tx: Connection, at: int) -> Answer:
-        actions.execute(tx, action_id, actor=caller.name, at=at)
-        return Answer(202, body_of(tx, action_id), f"{_PATH}/{action_id}")
+        actions.pause(tx, action_id, actor=caller.name, reason=body.reason, at=at)
+        return Answer(200, body_of(tx, action_id))
 
-    answer = change(request, store, caller, idempotency_key, None, effect)
-    request.app.state.wake()
-    return answer
+    return change(request, store, caller, idempotency_key, body, effect)
+
+
+@router.post(_ONE + ":resume", status_code=202, response_model=ActionOut)
+def resume(
+    request: Request,
+    action_id: str,
+    body: GoOn,
+    store: Store,
+    caller: Executor,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Let a paused action go on. A halted one, and a canary before its time, take a second person."""
+
+    def do(tx: Connection, at: int) -> None:
+        actions.resume(tx, action_id, actor=caller.name, reason=body.reason, override=body.override, at=at)
+
+    return _carried_on(request, action_id, store, caller, idempotency_key, body, do)
+
+
+@router.post(_ONE + ":override", response_model=ActionOut)
+def override(
+    request: Request,
+    action_id: str,
+    body: NewOverride,
+    store: Store,
+    caller: Approver,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Let the action exceed a cap, to a number and for some hours. Not by its proposer or executor."""
+
+    def effect(tx: Connection, at: int) -> Answer:
+        actions.override(
+            tx,
+            action_id,
+            cap=body.cap,
+            allowed=body.targets,
+            hours=body.hours,
+            reason=body.reason,
+            actor=caller.name,
+            at=at,
+        )
+        return Answer(200, body_of(tx, action_id))
+
+    return change(request, store, caller, idempotency_key, body, effect)
 
 
 @router.post(_ONE + ":reverse", status_code=202, response_model=ActionOut)
@@ -192,15 +281,32 @@ def reverse(
     caller: Executor,
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """Begin to take an executed action back: every target has again what the other penalties leave."""
+    """Begin to take an action back: every target has again what the other penalties leave. An executing one stops."""
+
+    def do(tx: Connection, at: int) -> None:
+        actions.reverse(tx, action_id, actor=caller.name, reason=body.reason, at=at)
+
+    return _carried_on(request, action_id, store, caller, idempotency_key, body, do)
+
+
+@router.post(_ONE + "/targets/{account_id:path}:reverse", response_model=ActionOut)
+def reverse_one(
+    request: Request,
+    action_id: str,
+    account_id: str,
+    body: Because,
+    store: Store,
+    caller: Executor,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Take the action back from one target; the others stay as they are."""
+    name = id_in_path(account_id)
 
     def effect(tx: Connection, at: int) -> Answer:
-        actions.reverse(tx, action_id, actor=caller.name, reason=body.reason, at=at)
-        return Answer(202, body_of(tx, action_id), f"{_PATH}/{action_id}")
+        execution.reverse_one(tx, action_id, name, actor=caller.name, reason=body.reason, at=at)
+        return Answer(200, body_of(tx, action_id))
 
-    answer = change(request, store, caller, idempotency_key, body, effect)
-    request.app.state.wake()
-    return answer
+    return change(request, store, caller, idempotency_key, body, effect)
 
 
 @router.post(_ONE + ":cancel", response_model=ActionOut)
@@ -212,7 +318,7 @@ def cancel(
     caller: Proposer,
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """Take a proposal back before it is executed."""
+    """Take a proposal back, or end a held action: what it did stays, and can be reversed."""
     return _end(request, action_id, body, store, caller, idempotency_key, "cancelled")
 
 
@@ -227,6 +333,26 @@ def reject(
 ) -> JSONResponse:
     """Refuse a proposal for good."""
     return _end(request, action_id, body, store, caller, idempotency_key, "rejected")
+
+
+def _carried_on(
+    request: Request,
+    action_id: str,
+    store: Store,
+    caller: Caller,
+    key: str | None,
+    body: BaseModel | None,
+    do: Callable[[Connection, int], None],
+) -> JSONResponse:
+    """A change that something is to be carried out after: answered 202, and the runner is woken."""
+
+    def effect(tx: Connection, at: int) -> Answer:
+        do(tx, at)
+        return Answer(202, body_of(tx, action_id), f"{_PATH}/{action_id}")
+
+    answer = change(request, store, caller, key, body, effect)
+    request.app.state.wake()
+    return answer
 
 
 def _end(

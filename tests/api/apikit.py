@@ -23,7 +23,8 @@ from graph.model import LOG_TABLES, RUN_TABLES
 from graph.runs import Run
 from graph.workspace import Workspace
 
-DAY = 86_400_000_000
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
 UNTIL = 1_790_000_000_000_000
 SINCE = UNTIL - 28 * DAY
 ALL = tuple(s for s in auth.SCOPES if s != "private:read")
@@ -165,6 +166,15 @@ def changed_policy(*changes: tuple[str, str]) -> Policy:
         text = text.replace(old, new)
     return parse(text, "test policy")
 
+
+# the shipped policy without what stops large actions: changed_policy(*NO_BRAKES)
+NO_BRAKES = (
+    ("canary_share: 0.05", "canary_share: 0.0"),
+    ("per_action: 10000", "per_action: null"),
+    ("per_hour: 5000", "per_hour: null"),
+    ("per_policy: 100000", "per_policy: null"),
+    ("active_share: 0.01", "active_share: null"),
+)
 
 _numbers = itertools.count()
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,44 +133,6 @@ def test_several_processes_may_carry_on_the_same_action(store_url: str, platform
     verify_chain(engines[0])
     for engine in engines:
         engine.dispose()
-
-
-def test_a_killed_worker_is_followed_by_one_that_finishes(
-    engine: Engine, store_url: str, platform: Platform, policy: Policy
-) -> None:
-    size = 2_000
-    publish(banned_network(platform, size), platform.place.log, engine, policy=policy, actor="test")
-    action_id = approved_action(engine)
-    begin(engine, action_id, "execute")
-    environment = {**os.environ, "SHOAL_DATABASE_URL": store_url, "SHOAL_DIR": str(platform.place.root)}
-    line = [sys.executable, "-m", "shoal", "worker", "--once"]
-    killed = 0
-    while killed < (2 if engine.dialect.name == "sqlite" else 1):
-        before = _applied(engine, action_id)
-        process = subprocess.Popen(line, env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE)
-        while _applied(engine, action_id) == before and process.poll() is None:
-            time.sleep(0.01)
-        assert process.poll() is None, "the worker was done before it could be killed"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        killed += 1
-        assert _applied(engine, action_id) < size
-    done = subprocess.run(line, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = counted(engine, action_id)
-    assert found["state"] == "executed"
-    assert found["states"] == {"confirmed": size}, "the feed file has every event"
-    assert (found["penalties"], found["logged"]["penalty.applied"]) == (size, size)
-    assert set(found["sent"].values()) == {1}
-    lines = (platform.place.root / "feed.jsonl").read_text().splitlines()
-    assert len(lines) == size
-    verify_chain(engine)
-
-
-def _applied(engine: Engine, action_id: str) -> int:
-    with reading(engine) as tx:
-        states = actions.counts_by_state(tx, action_id)
-    return states.get("applied", 0) + states.get("confirmed", 0)
 
 
 def test_reversal_leaves_what_a_later_action_holds(engine: Engine, platform: Platform, policy: Policy) -> None:

@@ -144,6 +144,18 @@ MATRIX = [
     ("POST", "/v1/network-actions/none:reject", {"reason": "x"}, "action:approve"),
     ("POST", "/v1/network-actions/none:execute", None, "action:execute"),
     ("POST", "/v1/network-actions/none:reverse", {"reason": "x"}, "action:execute"),
+    ("POST", "/v1/network-actions/none:pause", {"reason": "x"}, "action:execute"),
+    ("POST", "/v1/network-actions/none:resume", {"reason": "x"}, "action:execute"),
+    ("POST", "/v1/network-actions/none/targets/bot-00:reverse", {"reason": "x"}, "action:execute"),
+    (
+        "POST",
+        "/v1/network-actions/none:override",
+        {"cap": "per_hour", "targets": 9, "hours": 1, "reason": "x"},
+        "action:approve",
+    ),
+    ("GET", "/v1/kill-switch", None, "verdict:read"),
+    ("POST", "/v1/kill-switch:lift", {"reason": "x"}, "action:halt"),
+    ("POST", "/v1/kill-switch:set", {"reason": "x"}, "action:halt"),
     ("GET", "/v1/review-queue", None, "review:write"),
     ("POST", "/v1/reviews", {"account_id": "m1", "decision": "unsure", "reason": "x"}, "review:write"),
     ("GET", "/v1/audit", None, "audit:read"),
@@ -162,7 +174,7 @@ def test_every_operation_needs_exactly_its_scope(
     for method, path, body, wanted in MATRIX:
         without = people(f"without {wanted}", sorted({*auth.SCOPES} - {wanted}))
         only = people(f"only {wanted}", [wanted])
-        for who, expected in ((without, {403}), (only, {200, 201, 404})):
+        for who, expected in ((without, {403}), (only, {200, 201, 404, 409})):
             answer = who.get(path) if method == "GET" else who.post(path, body)
             assert answer.status_code in expected, (method, path, answer.text)
         bare = people.http.request(method, path, json=body)
