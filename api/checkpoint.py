@@ -178,7 +178,7 @@ def verify_file(path: Path, said: Mapping[str, Any] | None = None) -> tuple[int,
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     columns = set(rows_table.c.keys())
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:  # what is no text is no row, and said so
         for number, line in enumerate(file, start=1):
             try:
                 row = json.loads(line)

@@ -19,7 +19,12 @@ def audit() -> None:
 @audit.command("verify")
 @click.option("--checkpoint", type=FILE, help="Also: does the log go through this checkpoint? Needs --key.")
 @click.option("--key", type=FILE, help="The public key that the checkpoint is checked with.")
-@click.option("--file", "exported", type=FILE, help="An exported log instead of the decision store's.")
+@click.option(
+    "--file",
+    "exported",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An exported log instead of the decision store's.",
+)
 @dir_option
 def audit_verify(checkpoint: Path | None, key: Path | None, exported: Path | None, folder: Path | None) -> None:
     """Recompute the hash chain; fails naming the first row that is not what was written."""

@@ -177,6 +177,11 @@ def test_by_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "3 rows" in shoal("audit", "export", "--out", lines, "--dir", place).out
     assert stat.S_IMODE(lines.stat().st_mode) == 0o600
     assert "whole from row 1 to 3, and goes" in shoal("audit", "verify", "--file", lines, *checked).out
+    assert shoal("audit", "verify", "--file", tmp_path / "none.jsonl").code == 2
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\x00\x80")
+    binary = shoal("audit", "verify", "--file", tmp_path / "binary.jsonl")
+    assert binary.code == 2
+    assert "line 1 is no row" in binary.err
     with configured(place) as engine:
         rewrite(engine, ["a", "x", "c"])
     assert shoal("audit", "verify", "--dir", place).code == 0
