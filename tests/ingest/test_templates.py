@@ -285,9 +285,9 @@ def test_private_signatures_tell_nothing_even_of_likeness(workspace: Workspace) 
     """Two private templates that resemble each other, just not enough, share bands at most, never bytes."""
     rng, alphabet = random.Random(6), ALPHABETS["Latin"]
     base = written(rng, alphabet, 80)
-    texts = [base, base[:50] + written(rng, alphabet, 30)]
+    texts = [base, base[:40] + written(rng, alphabet, 40)]  # far enough apart to be two templates under any key
     open_ = sketch(texts, b"").signatures
-    assert 0.3 < (open_[0] == open_[1]).mean() < THRESHOLD
+    assert 0.25 < (open_[0] == open_[1]).mean() < THRESHOLD - 0.1
     add(workspace, "i", [note(str(i), t, kind="message") for i, t in enumerate(texts)])
     rows = pq.read_table(workspace.log.files("templates")[0]).to_pylist()
     one, two = (np.frombuffer(r["signature"], np.uint8) for r in rows)
