@@ -21,7 +21,7 @@ from graph.workspace import Workspace
 from ingest import media_log
 from ingest.mapping import Mapping
 from ingest.objects import derive
-from ingest.readers import check_readable, open_raw
+from ingest.readers import check_readable, let_go, open_raw
 from ingest.recognise import AUTO, Reading, chosen, recognised
 from ingest.rejects import Rejects
 from ingest.schema import PRIVATE_COLUMNS, Format
@@ -129,6 +129,8 @@ def _append(connection: Any, workspace: Workspace, source: Source, now: int) -> 
             columns = take_part(connection, form, path)
             counts = validate(connection, form, columns, now, workspace.gate)
             rejects.add(connection, form, broken=form is forms[0])
+            if form is forms[-1] and not form.unknown(columns):
+                let_go(connection)
             if counts.good:
                 _write_tables(connection, workspace, log, staging, form, columns)
             parts.append(counts)

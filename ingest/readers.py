@@ -15,7 +15,8 @@ from typing import Any
 
 from graph.errors import InputError
 from graph.log import EngineError
-from ingest.encoding import check_text, line_ends, opened
+from ingest.encoding import check_text, compression_of, line_ends, opened
+from ingest.linebreaks import lines_are_records
 
 SUFFIXES = {
     ".csv": "csv",
@@ -27,6 +28,7 @@ SUFFIXES = {
 }
 MAX_COLUMNS = 1000
 MAX_RECORD_BYTES = 64 << 20
+AT_ONCE_BYTES = 64 << 20  # what a thread parses at a time; the engine's own choice is 32 of the longest records
 KEPT_CHARS = 2000  # of a refused record's text
 
 
@@ -96,6 +98,13 @@ def columns_of(connection: Any, table: str) -> dict[str, str]:
     return {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall() if name != "source_row"}
 
 
+def let_go(connection: Any) -> None:
+    """Empty the tables of source rows, which take more memory than what was made of them."""
+    held = "SELECT table_name FROM duckdb_tables() WHERE table_name IN ('parsed', 'raw', 'part')"
+    for (name,) in connection.execute(held).fetchall():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name} LIMIT 0")
+
+
 def _said(path: Path, kind: str, error: str) -> str:
     """What a person is told of the engine's error."""
     first = error.splitlines()[0]
@@ -143,14 +152,19 @@ def _header(path: Path) -> tuple[list[str], str]:
 def csv_scan(path: Path) -> tuple[list[str], str]:
     """The columns of a CSV file, and SQL of its records as text, in their order; its parameter is `$path`.
 
-    Records that cannot be read are left out and go to the table reject_errors.
+    Records that cannot be read are left out and go to the table reject_errors. A large file is parsed in parts at once
+    if its lines are its records.
     """
     names, delimiter = _header(path)
+    in_parts = (
+        path.stat().st_size > AT_ONCE_BYTES and compression_of(path) is None and lines_are_records(path, delimiter)
+    )
     columns = "{" + ", ".join(f"'{_escaped(n)}': 'VARCHAR'" for n in names) + "}"
     return names, (
         f"read_csv($path, columns = {columns}, auto_detect = false, header = true, delim = '{delimiter}', "
         "quote = '\"', escape = '\"', ignore_errors = true, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {MAX_RECORD_BYTES})"
+        f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {AT_ONCE_BYTES}, "
+        f"parallel = {str(in_parts).lower()})"
     )
 
 
@@ -159,9 +173,10 @@ def _open_csv(connection: Any, path: Path, most: str) -> None:
     connection.execute("DROP TABLE IF EXISTS reject_errors")
     connection.execute("DROP TABLE IF EXISTS reject_scans")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT row_number() OVER () AS source_row, * FROM {scan} {most}",
+        f"CREATE OR REPLACE TEMP TABLE parsed AS FROM {scan} {most}",
         {"path": str(path)},
     )
+    numbered = "(SELECT rowid + 1 AS source_row, * FROM parsed)"  # numbering while parsing would take one thread
     connection.execute(
         "INSERT INTO broken SELECT line - 1, "
         "'record: ' || string_agg(DISTINCT error_message, '; ' ORDER BY error_message), "
@@ -169,13 +184,13 @@ def _open_csv(connection: Any, path: Path, most: str) -> None:
         {"kept": KEPT_CHARS},
     )
     if connection.execute("SELECT count(*) FROM broken").fetchall()[0][0] == 0:
-        connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM parsed")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW raw AS FROM {numbered}")
         return
     # the parser numbers only what it could read: put the broken records back into the count
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE raw AS SELECT * REPLACE (source_row + (SELECT count(*) FROM "
         "(SELECT source_row - row_number() OVER (ORDER BY source_row) AS before FROM broken) b "
-        "WHERE b.before < parsed.source_row) AS source_row) FROM parsed"
+        f"WHERE b.before < parsed.source_row) AS source_row) FROM {numbered} parsed"
     )
     connection.execute("DROP TABLE parsed")
 
