@@ -15,8 +15,8 @@ from typing import Any
 
 from graph.errors import InputError
 from graph.log import EngineError
-from ingest.encoding import check_text, compression_of, line_ends, opened
-from ingest.linebreaks import lines_are_records
+from ingest import linebreaks
+from ingest.encoding import check_text, line_ends, opened
 
 SUFFIXES = {
     ".csv": "csv",
@@ -28,7 +28,8 @@ SUFFIXES = {
 }
 MAX_COLUMNS = 1000
 MAX_RECORD_BYTES = 64 << 20
-AT_ONCE_BYTES = 64 << 20  # what a thread parses at a time; the engine's own choice is 32 of the longest records
+AT_ONCE_BYTES = 64 << 20  # of text, what a thread parses at a time
+WHOLE_BYTES = 2 << 30  # of text, what may be in memory at a time
 KEPT_CHARS = 2000  # of a refused record's text
 
 
@@ -152,19 +153,15 @@ def _header(path: Path) -> tuple[list[str], str]:
 def csv_scan(path: Path) -> tuple[list[str], str]:
     """The columns of a CSV file, and SQL of its records as text, in their order; its parameter is `$path`.
 
-    Records that cannot be read are left out and go to the table reject_errors. A large file is parsed in parts at once
-    if its lines are its records.
+    Records that cannot be read are left out and go to the table reject_errors.
     """
     names, delimiter = _header(path)
-    in_parts = (
-        path.stat().st_size > AT_ONCE_BYTES and compression_of(path) is None and lines_are_records(path, delimiter)
-    )
     columns = "{" + ", ".join(f"'{_escaped(n)}': 'VARCHAR'" for n in names) + "}"
     return names, (
         f"read_csv($path, columns = {columns}, auto_detect = false, header = true, delim = '{delimiter}', "
         "quote = '\"', escape = '\"', ignore_errors = true, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {AT_ONCE_BYTES}, "
-        f"parallel = {str(in_parts).lower()})"
+        f"max_line_size = {MAX_RECORD_BYTES}, "
+        f"{linebreaks.options(path, delimiter, part=AT_ONCE_BYTES, whole=WHOLE_BYTES)})"
     )
 
 

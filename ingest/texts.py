@@ -14,6 +14,7 @@ MIN_BYTES = 24  # of UTF-8: 24 Latin letters, 8 Chinese characters; a shorter te
 SEQUENCE = 3  # hashtags from which on their order is an object of its own
 
 _NUMBERS = re.compile("0+")
+_MARKS = re.compile(r"^[\s#]+")
 _SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x1810)}  # variants of an emoji or glyph
 
 
@@ -58,7 +59,8 @@ def tag_form(tag: str) -> str:
     >>> tag_form("＃ＡＩ生成")
     'ai生成'
     """
-    return normalize("NFKC", normalize("NFKC", tag).casefold()).strip().lstrip("#").strip()
+    form = normalize("NFKC", normalize("NFKC", tag).casefold())
+    return _MARKS.sub("", form).rstrip()
 
 
 def sequence_form(tags: list[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import random
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graph.errors import InputError
 from graph.model import MAX_ID_CHARS
 from ingest import linebreaks, readers
 from ingest.formats.native import INTERACTIONS
@@ -65,28 +67,54 @@ def test_quotes_that_only_seem_closed(tmp_path: Path, text: str) -> None:
     assert not lines_are_records(path, ",")
 
 
+def small_parts(monkeypatch: pytest.MonkeyPatch, whole: int) -> None:
+    for name, value in (("AT_ONCE_BYTES", 1 << 16), ("MAX_RECORD_BYTES", 1 << 15), ("WHOLE_BYTES", whole)):
+        monkeypatch.setattr(readers, name, value)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+@pytest.mark.parametrize("whole", [1 << 26, 1 << 17], ids=["as a whole", "larger than memory"])
 @pytest.mark.parametrize("several_lines", [True, False])
 def test_a_large_file_is_read_as_it_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several_lines: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several_lines: bool, whole: int, suffix: str
 ) -> None:
     """Texts that look like records are no records, wherever a part of the file begins."""
-    monkeypatch.setattr(readers, "AT_ONCE_BYTES", 1 << 16)
-    monkeypatch.setattr(readers, "MAX_RECORD_BYTES", 1 << 15)
+    small_parts(monkeypatch, whole)
     rng = random.Random(5)
     break_ = "\n" if several_lines else ";"
     rows = []
     for n in range(1, 20_001):
         forged = break_.join(f"e{rng.randrange(10**6)},acc-1,like" for _ in range(rng.randrange(1, 12)))
         rows.append([f"e{n}", f"acc, {n} ", forged])
-    path = tmp_path / "x.csv"
-    path.write_text(written([["event_id", "account_id", "text"], *rows], csv.QUOTE_MINIMAL), encoding="utf-8")
-    assert lines_are_records(path, ",") is not several_lines
+    path = tmp_path / f"x{suffix}"
+    text = written([["event_id", "account_id", "text"], *rows], csv.QUOTE_MINIMAL).encode()
+    path.write_bytes(text if suffix == ".csv" else gzip.compress(text, 1))
+    if suffix == ".csv":
+        assert lines_are_records(path, ",") is not several_lines
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2")
         readers.open_raw(connection, path)
         read = connection.execute("SELECT source_row, event_id, account_id, text FROM raw").fetchall()
         assert connection.execute("SELECT count(*) FROM broken").fetchall() == [(0,)]
     assert read == [(n, *row) for n, row in enumerate(rows, start=1)]
+
+
+@pytest.mark.parametrize("whole", [1 << 26, 1 << 17])
+def test_a_quote_that_never_closes_at_the_end_of_a_large_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    """It is reported, or the file is refused: the records behind it are never lost without a word."""
+    small_parts(monkeypatch, whole)
+    path = tmp_path / "x.csv"
+    path.write_text("event_id,text\n" + 'e,"two\nlines"\n' * 20_000 + 'e,"open\n' + "e,lost\n" * 3, encoding="utf-8")
+    with duckdb.connect() as connection:
+        if whole < path.stat().st_size:
+            with pytest.raises(InputError, match="do not pair up"):
+                readers.open_raw(connection, path)
+            return
+        readers.open_raw(connection, path)
+        assert connection.execute("SELECT count(*) FROM raw").fetchall() == [(20_000,)]
+        assert "unterminated quote" in connection.execute("SELECT reason FROM broken").fetchall()[0][0]
 
 
 IDS = ["event_id", "account_id", "target_id", "content_id", "conversation_id", "client", "device_id"]
