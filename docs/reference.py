@@ -21,7 +21,7 @@ from tree import ROOT, tree
 
 PAGES = ROOT / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from the code; edit that instead. -->\n"
-EXTRAS = ("api", "gnn", "media", "spark", "toolkit", "dev")
+EXTRAS = ("api", "gnn", "media", "spark", "toolkit", "traces", "dev")
 TREE = re.compile(r"(?<=<!-- tree -->\n).*?(?=<!-- /tree -->)", re.DOTALL)
 
 
