@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from prometheus_client.registry import CollectorRegistry
 from sqlalchemy import Engine
 
 from api import problems
 from api.idempotency import InFlight
+from api.limits import Limits
+from api.metrics import StoreMetrics
 from api.middleware import BodyLimit, SecurityHeaders
-from api.routes import actions, networks, records, reviews, switch, verdicts
+from api.observing import Observed, Requests
+from api.oidc import Tokens
+from api.routes import actions, health, networks, records, reviews, switch, verdicts
 from api.runner import Runner
+from graph.settings import settings
 
 VERSION = "1"
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what is taken from a caller; another is made instead
 
 
 def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
@@ -33,6 +42,8 @@ def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
         yield
         if carry_out:
             runner.stop()
+        if spans is not None:
+            spans.shutdown()
         engine.dispose()
 
     app = FastAPI(
@@ -45,13 +56,29 @@ def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.engine, app.state.in_flight, app.state.wake = engine, InFlight(), runner.wake
+    app.state.limits, app.state.tokens = Limits.configured(), Tokens.configured()
+    app.state.registry = CollectorRegistry()
+    app.state.registry.register(StoreMetrics(engine))
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Observed, requests=Requests(app.state.registry))
     app.add_middleware(SecurityHeaders)
-    for routes in (verdicts, networks, actions, switch, reviews, records):
+    app.add_middleware(CorrelationIdMiddleware, validator=lambda given: REQUEST_ID.fullmatch(given) is not None)
+    for routes in (verdicts, networks, actions, switch, reviews, records, health):
         app.include_router(routes.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    spans = _traced(app, engine)
     return app
+
+
+def _traced(app: FastAPI, engine: Engine) -> Any:
+    """What sends traces, where a collector is named."""
+    endpoint = settings().otlp_endpoint
+    if endpoint is None:
+        return None
+    from api.traces import trace
+
+    return trace(app, engine, endpoint)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

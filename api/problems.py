@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.auth import UnauthenticatedError
 from api.idempotency import InFlightError, KeyMissingError
+from api.limits import RateLimitedError
 from graph.errors import (
     ConflictError,
     DeniedError,
@@ -40,6 +42,7 @@ STATUS: tuple[tuple[type[ShoalError], int, str], ...] = (
     (DeniedError, 403, "denied"),
     (NothingFoundError, 404, "not-found"),
     (KeyMissingError, 400, "idempotency-key-missing"),
+    (RateLimitedError, 429, "rate-limited"),
     (InputError, 422, "invalid"),
     (InFlightError, 409, "in-flight"),
     (ConflictError, 409, "conflict"),
@@ -56,6 +59,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str | None = None
+    request_id: str | None = None
     errors: list[dict[str, Any]] | None = None
 
 
@@ -63,9 +67,11 @@ def problem(
     status: int, code: str, detail: str | None, *, headers: Mapping[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     """A problem+json response."""
-    body = {"type": f"urn:shoal:problem:{code}", "title": HTTPStatus(status).phrase, "status": status}
+    body: dict[str, Any] = {"type": f"urn:shoal:problem:{code}", "title": HTTPStatus(status).phrase, "status": status}
     if detail is not None:
         body["detail"] = detail
+    if correlation_id.get() is not None:
+        body["request_id"] = correlation_id.get()
     return JSONResponse({**body, **more}, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -75,7 +81,9 @@ def of_error(error: ShoalError) -> JSONResponse:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="shoal"'
-    if code in ("in-flight", "unavailable"):
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(error.wait)
+    elif code in ("in-flight", "unavailable"):
         headers["Retry-After"] = "1"
     return problem(status, code, str(error) if status != 500 else None, headers=headers)
 
@@ -101,11 +109,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _ours(request: Request, error: Exception) -> Response:
-        _log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
+        route = getattr(request.scope.get("route"), "path", "(none)")  # never the path: account ids are in it
+        _log.error("%s %s failed: %s", request.method, route, type(error).__name__, exc_info=error)
         return problem(500, "internal", None, headers=HEADERS)
 
 
-_USUAL = (400, 401, 403, 404, 409, 422, 503)
+_USUAL = (400, 401, 403, 404, 409, 422, 429, 503)
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
         "description": HTTPStatus(status).phrase,

@@ -22,7 +22,7 @@ from graph.errors import ConflictError, InputError, UnavailableError
 WRITERS_LOCK = 0x53_48_4F_41  # "SHOA": the advisory lock that PostgreSQL writers take turns by
 BUSY_SECONDS = 20
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0004"  # the newest of them
+HEAD = "0005"  # the newest of them
 
 
 def open_store(folder: Path, url: str | None = None) -> Engine:
@@ -45,7 +45,9 @@ def open_store(folder: Path, url: str | None = None) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed.set(drivername="sqlite+pysqlite"))
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True, hide_parameters=True
+        )
     raise InputError(f"the decision store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
 
 
@@ -64,7 +66,9 @@ def configured(folder: Path) -> Iterator[Engine]:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: Any, _record: object) -> None:
@@ -131,7 +135,7 @@ def upgrade(engine: Engine) -> None:
 
     Raises ConflictError if the schema is newer than this program.
     """
-    if _revision(engine) == HEAD:
+    if revision(engine) == HEAD:
         return
     from alembic import command
     from alembic.config import Config
@@ -152,7 +156,7 @@ def upgrade(engine: Engine) -> None:
             ) from error
 
 
-def _revision(engine: Engine) -> str | None:
+def revision(engine: Engine) -> str | None:
     """The schema's version; None for an empty database."""
     with reading(engine) as connection:
         if not inspect(connection).has_table("alembic_version"):

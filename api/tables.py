@@ -311,6 +311,8 @@ api_keys = Table(
     Column("scopes", JSON, nullable=False),
     Column("created_at", AT, nullable=False),
     Column("revoked_at", AT),
+    Column("expires_at", AT),
+    Column("replaces", Text),
 )
 idempotency = Table(
     "idempotency",

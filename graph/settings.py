@@ -42,6 +42,23 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="decision store (default: SQLite in the data folder)")
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8321, ge=0, le=65535, description="port the API listens on (0: any free one)")
+    trusted_proxies: str = Field(
+        "", description="comma-separated addresses of proxies whose X-Forwarded-For is believed (default: nobody's)"
+    )
+    rate_reads: str = Field(
+        "60000/minute", description="how much one caller may read (20 accounts of a batch count as one)"
+    )
+    rate_writes: str = Field("1200/minute", description="how many changes one caller may ask for")
+    rate_failures: str = Field("60/minute", description="how many wrong keys one address may show")
+    oidc_issuer: str | None = Field(None, description="identity provider whose tokens people may use instead of keys")
+    oidc_audience: str | None = Field(None, description="what its tokens for Shoal name as their audience")
+    oidc_jwks: str | None = Field(None, description="its keys: a URL or a file (default: where the issuer says)")
+    oidc_people: Path | None = Field(None, description="YAML file: which of its people and groups may do what")
+    log_format: str = Field("console", pattern="^(json|console)$", description="form of log lines: json or console")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level of log lines")
+    otlp_endpoint: str | None = Field(
+        None, description="collector that traces are sent to, by OTLP over HTTP (default: none)"
+    )
     audit_key: Path | None = Field(
         None, description="private key (PEM) that `shoal audit checkpoint` signs with; `shoal audit keygen` makes one"
     )

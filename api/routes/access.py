@@ -12,9 +12,12 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
 
 from api import actions
-from api.auth import Caller, identify
+from api.audit import with_credential
+from api.auth import Caller, UnauthenticatedError, identify
 from api.clock import now as clock
 from api.idempotency import Answer, once
+from api.limits import Limits
+from api.oidc import Tokens
 from api.schemas import MAX_PAGE, storable
 from api.store import reading, writing
 from graph.errors import InputError
@@ -42,12 +45,41 @@ def caller_with(scope: str) -> Callable[..., Caller]:
     def dependency(
         request: Request, _shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        with reading(engine_of(request)) as tx:
-            caller = identify(tx, request.headers.get("authorization"))
+        caller = _identified(request)
+        request.state.caller = caller.key_id
+        writes = request.method != "GET" and not request.url.path.endswith(":batchGet")
+        spend(request, caller, "writes" if writes else "reads")
         caller.require(scope)
         return caller
 
     return dependency
+
+
+def _identified(request: Request) -> Caller:
+    """Who is calling: by a key, or by a token of the identity provider where there is one."""
+    limits: Limits = request.app.state.limits
+    tokens: Tokens | None = request.app.state.tokens
+    address = request.client.host if request.client else ""
+    limits.check_failures(address)
+    given = request.headers.get("authorization")
+    try:
+        if tokens is not None and given is not None and given.count(".") == 2:  # no key has a dot in it
+            scheme, _, token = given.partition(" ")
+            if scheme.lower() != "bearer":
+                raise UnauthenticatedError("a token is wanted: Authorization: Bearer TOKEN")
+            return tokens.caller(token.strip())
+        with reading(engine_of(request)) as tx:
+            return identify(tx, given)
+    except UnauthenticatedError:
+        limits.count_failure(address)
+        raise
+
+
+def spend(request: Request, caller: Caller, kind: str, cost: int = 1) -> None:
+    """Count what a caller asks; the answer's headers say what is left. Raises RateLimitedError."""
+    limits: Limits = request.app.state.limits
+    if cost > 0:
+        request.state.standing = limits.spend(kind, caller.name, cost)
 
 
 def id_in_path(value: str) -> str:
@@ -89,9 +121,10 @@ def change(
     content: dict[str, Any] = {} if body is None else body.model_dump(mode="json")
     fingerprint = {"method": request.method, "path": request.url.path, "body": content}
     try:
-        answer = once(
-            engine, request.app.state.in_flight, caller=caller.name, key=key, request=fingerprint, effect=effect
-        )
+        with with_credential(caller.key_id):
+            answer = once(
+                engine, request.app.state.in_flight, caller=caller.name, key=key, request=fingerprint, effect=effect
+            )
     except actions.DriftError as error:
         with writing(engine) as tx:
             actions.outdate(tx, error, actor=caller.name, at=clock())

@@ -1,4 +1,4 @@
-"""What happened: the enforcement feed, the audit log, and whether the service is well."""
+"""What happened: the enforcement feed and the audit log."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import select
 
-from api import checkpoint, networks, outbox
-from api.answers import AuditPage, Checkpoint, FeedPage, Health
+from api import checkpoint, outbox
+from api.answers import AuditPage, Checkpoint, FeedPage
 from api.auth import Caller
 from api.problems import RESPONSES
 from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number
 from api.store import reading
 from api.tables import audit
-from graph.errors import ConflictError, UnavailableError
+from graph.errors import ConflictError
 from graph.settings import settings
 
 router = APIRouter(tags=["records"])
@@ -69,19 +69,3 @@ def audit_checkpoint(store: Store, _caller: Annotated[Caller, Depends(caller_wit
     if path is None:
         raise ConflictError("this server has no key to sign checkpoints with (SHOAL_AUDIT_KEY)")
     return checkpoint.make(store, checkpoint.private_key(path))
-
-
-@router.get("/healthz", response_model=Health)
-def alive() -> dict[str, Any]:
-    """The process answers."""
-    return {"status": "ok"}
-
-
-@router.get("/readyz", response_model=Health, responses={503: RESPONSES[503]})
-def ready(store: Store) -> dict[str, Any]:
-    """The decision store answers and something is published."""
-    with reading(store) as tx:
-        current = networks.publication(tx)
-    if current is None:
-        raise UnavailableError("nothing is published yet")
-    return {"status": "ok", "run_id": current.run_id}

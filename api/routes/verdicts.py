@@ -6,15 +6,16 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import Response
 
 from api import verdicts
 from api.answers import AccountVerdict, Batch, History
 from api.auth import Caller
 from api.clock import now as clock
+from api.limits import ITEMS_PER_READ
 from api.problems import RESPONSES
-from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number
+from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number, spend
 from api.schemas import BatchGet
 from api.store import reading
 
@@ -54,8 +55,9 @@ def account_history(
 
 
 @router.post("/v1/verdicts:batchGet", response_model=Batch)
-def batch(body: BatchGet, store: Store, _caller: Reader) -> Response:
+def batch(request: Request, body: BatchGet, store: Store, caller: Reader) -> Response:
     """Verdicts of up to 1,000 accounts, one item for each id asked, in the order asked."""
+    spend(request, caller, "reads", len(body.account_ids) // ITEMS_PER_READ)
     wanted = sorted(set(body.account_ids))
     with reading(store) as tx:
         found = verdicts.of_accounts(tx, wanted, clock())

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from api import auth
 from api.app import create_app
 from api.rules import Policy, load, parse
+from api.server import configuration
 from graph.files import digest_of, write_table
 from graph.model import LOG_TABLES, RUN_TABLES
 from graph.runs import Run
@@ -220,7 +221,7 @@ def served(engine: Engine, *, carry_out: bool = True) -> Iterator[People]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    server = uvicorn.Server(uvicorn.Config(create_app(engine, carry_out=carry_out), log_level="error"))
+    server = uvicorn.Server(configuration(create_app(engine, carry_out=carry_out)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

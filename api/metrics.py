@@ -1,0 +1,130 @@
+"""Metrics of the decision store for Prometheus, read when they are asked for: ages, queues, overturned penalties.
+
+No label holds an account, a network or any free text. docs/examples/alerts.yml has the alarms that rest on these names.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, Engine, func, select
+
+from api import brakes, networks
+from api.clock import now as clock
+from api.store import reading
+from api.tables import audit_head, network_actions, outbox, penalties, publications, reversals, review_queue
+from api.tables import networks as networks_table
+from graph.errors import ShoalError
+
+CACHE_SECONDS = 5.0
+DAY = 86_400_000_000
+RECENT_DAYS = 30
+SECOND = 1_000_000
+
+
+class StoreMetrics(Collector):
+    """The store's gauges; what was read counts for `CACHE_SECONDS`, however often somebody asks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._lock = engine, threading.Lock()
+        self._read: tuple[float, list[Metric]] = (float("-inf"), [])
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is read when the collector is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics; `shoal_store_up` alone where the store does not answer."""
+        with self._lock:
+            at, found = self._read
+            if time.monotonic() - at > CACHE_SECONDS:
+                found = self._collected()
+                self._read = (time.monotonic(), found)
+        yield from found
+
+    def _collected(self) -> list[Metric]:
+        try:
+            with reading(self._engine) as tx:
+                found = [*_publication(tx), *_outbox(tx), *_actions(tx), *_penalties(tx), *_rest(tx)]
+        except ShoalError:
+            return [_gauge("shoal_store_up", "Whether the decision store answers", 0)]
+        return [_gauge("shoal_store_up", "Whether the decision store answers", 1), *found]
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value=value)
+
+
+def _by(name: str, meaning: str, label: str, values: dict[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, meaning, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family
+
+
+def _publication(tx: Connection) -> Iterator[Metric]:
+    current = networks.publication(tx)
+    if current is None:
+        return
+    at = clock()
+    yield _gauge(
+        "shoal_run_age_seconds", "Since the end of what the published run saw", (at - current.window_until) / SECOND
+    )
+    published = tx.execute(
+        select(publications.c.published_at).where(publications.c.publication_id == current.publication_id)
+    ).scalar_one()
+    yield _gauge("shoal_publication_age_seconds", "Since the run was published", (at - published) / SECOND)
+    mine = networks_table.c.publication_id == current.publication_id
+    tiers = tx.execute(select(networks_table.c.tier, func.count()).where(mine).group_by(networks_table.c.tier))
+    yield _by("shoal_networks", "Networks of the current publication", "tier", dict(tiers.tuples().all()))
+
+
+def _outbox(tx: Connection) -> Iterator[Metric]:
+    kinds = (
+        select(outbox.c.kind, func.count(), func.min(outbox.c.created_at))
+        .where(outbox.c.delivered_at.is_(None))
+        .group_by(outbox.c.kind)
+    )
+    found = [(kind, n, oldest) for kind, n, oldest in tx.execute(kinds)]
+    at = clock()
+    yield _by("shoal_outbox_waiting", "Rows that are not delivered yet", "kind", {kind: n for kind, n, _ in found})
+    ages = {kind: (at - oldest) / SECOND for kind, _, oldest in found}
+    yield _gauge(
+        "shoal_outbox_age_seconds", "Age of the oldest row that is not delivered", max(ages.values(), default=0)
+    )
+
+
+def _actions(tx: Connection) -> Iterator[Metric]:
+    states = tx.execute(select(network_actions.c.state, func.count()).group_by(network_actions.c.state))
+    yield _by("shoal_actions", "Network actions", "state", dict(states.tuples().all()))
+
+
+def _penalties(tx: Connection) -> Iterator[Metric]:
+    applied = tx.execute(select(func.count()).select_from(penalties)).scalar_one()
+    taken_back = tx.execute(select(func.count()).select_from(reversals)).scalar_one()
+    yield CounterMetricFamily("shoal_penalties_applied", "Penalties applied", value=applied)
+    yield CounterMetricFamily("shoal_penalties_reversed", "Penalties taken back", value=taken_back)
+    since = clock() - RECENT_DAYS * DAY
+    recent = penalties.c.applied_at > since
+    total = tx.execute(select(func.count()).select_from(penalties).where(recent)).scalar_one()
+    overturned = tx.execute(
+        select(func.count())
+        .select_from(penalties.join(reversals, reversals.c.penalty_id == penalties.c.penalty_id))
+        .where(recent)
+    ).scalar_one()
+    yield _gauge("shoal_penalties_recent", f"Penalties of the last {RECENT_DAYS} days", total)
+    yield _gauge(
+        "shoal_penalties_recent_reversed", f"Those of the last {RECENT_DAYS} days taken back since", overturned
+    )
+
+
+def _rest(tx: Connection) -> Iterator[Metric]:
+    waiting = tx.execute(select(func.count()).select_from(review_queue)).scalar_one()
+    yield _gauge("shoal_review_queue", "Accounts that somebody should look at", waiting)
+    rows = tx.execute(select(audit_head.c.seq)).scalar_one_or_none()
+    yield _gauge("shoal_audit_rows", "Rows of the audit log", rows or 0)
+    yield _gauge("shoal_kill_switch", "Whether the kill switch is set", int(brakes.switch(tx) is not None))
