@@ -80,7 +80,7 @@ def _publication(tx: Connection) -> Iterator[Metric]:
     yield _gauge("shoal_publication_age_seconds", "Since the run was published", (at - published) / SECOND)
     mine = networks_table.c.publication_id == current.publication_id
     tiers = tx.execute(select(networks_table.c.tier, func.count()).where(mine).group_by(networks_table.c.tier))
-    yield _by("shoal_networks", "Networks of the current publication", "tier", dict(tiers.tuples().all()))
+    yield _by("shoal_networks", "Networks of the current publication", "tier", dict(map(tuple, tiers)))
 
 
 def _outbox(tx: Connection) -> Iterator[Metric]:
@@ -100,7 +100,7 @@ def _outbox(tx: Connection) -> Iterator[Metric]:
 
 def _actions(tx: Connection) -> Iterator[Metric]:
     states = tx.execute(select(network_actions.c.state, func.count()).group_by(network_actions.c.state))
-    yield _by("shoal_actions", "Network actions", "state", dict(states.tuples().all()))
+    yield _by("shoal_actions", "Network actions", "state", dict(map(tuple, states)))
 
 
 def _penalties(tx: Connection) -> Iterator[Metric]:

@@ -49,7 +49,7 @@ def trace(app: FastAPI, engine: Engine, endpoint: str) -> Any:
     provider = TracerProvider(resource=Resource.create({"service.name": "shoal"}))
     provider.add_span_processor(BatchSpanProcessor(Discreet(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
     FastAPIInstrumentor.instrument_app(app, tracer_provider=provider)
-    SQLAlchemyInstrumentor().instrument(engine=engine, tracer_provider=provider)
+    SQLAlchemyInstrumentor().instrument(engine=engine, tracer_provider=provider, skip_dep_check=True)
     return provider
 
 
