@@ -74,7 +74,7 @@ def configure(form: str, level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = name != "uvicorn.access"
-    for noisy in ("httpx", "httpcore", "sqlalchemy.engine", "alembic"):
+    for noisy in ("httpx", "httpcore", "sqlalchemy.engine", "alembic", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
