@@ -54,6 +54,7 @@ MOUNTED = {
     "train": "gnn",
     "verify": "graph",
     "watch": "ingest",
+    "webhook": "api",
     "windows": "ingest",
     "worker": "api",
 }

@@ -309,6 +309,22 @@ class FeedPage(BaseModel):
     next_cursor: str
 
 
+class AccountPenalty(BaseModel):
+    """What is in force against an account."""
+
+    account_id: str
+    tier: str
+    expires_at: str | None
+
+
+class PenaltyPage(BaseModel):
+    """Accounts with a penalty in force, and where the feed stood before they were read: go on from there."""
+
+    penalties: list[AccountPenalty]
+    next_cursor: str | None
+    next_feed_cursor: str
+
+
 class AuditRow(BaseModel):
     """One row of the audit log. `nonce` is part of what is hashed; null where a name in the row was forgotten since."""
 

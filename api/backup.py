@@ -31,6 +31,7 @@ from api import audit
 from api.audit import GENESIS, canonical_sha256
 from api.clock import iso
 from api.clock import now as clock
+from api.outbox import last_seq
 from api.store import HEAD, open_store, reading, upgrade, writing
 from api.tables import audit_head, outbox
 from graph.errors import ConflictError, InputError, IntegrityError, UnavailableError
@@ -211,7 +212,7 @@ def _take_up(engine: Engine, said: dict[str, Any]) -> None:
     if rows < said["audit_rows"]:
         raise IntegrityError(f"the restored audit log has {rows:,} rows; the backup says {said['audit_rows']:,}")
     with writing(engine) as tx:
-        last = (tx.execute(select(func.max(outbox.c.seq))).scalar_one() or 0) + GAP
+        last = max(tx.execute(select(func.max(outbox.c.seq))).scalar_one() or 0, last_seq(tx)) + GAP
         if engine.dialect.name == "postgresql":
             tx.execute(text("SELECT setval(pg_get_serial_sequence('outbox', 'seq'), :last)"), {"last": last})
         else:

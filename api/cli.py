@@ -1,4 +1,4 @@
-"""Commands: publish, serve, worker, halt, policy, read-private; those of api.keep_cli and api.key_cli."""
+"""Commands: publish, serve, worker, halt, policy, read-private; those of keep_cli, key_cli and webhook_cli."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api import keep_cli, key_cli
+from api import keep_cli, key_cli, webhook_cli
 from api.place import actor, folder_or_default, store_in, workspace_in
 from graph.console import dir_option
 
@@ -79,6 +79,7 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
     """Carry network actions on, and deliver what was decided: to the feed file and to the event log."""
     from api import logs
     from api import worker as rooms
+    from api.outbound import Allowed, Sender
     from api.server import until_stopped
     from graph.errors import ConflictError
     from graph.settings import settings
@@ -90,10 +91,15 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
             click.echo("The worker runs. Ctrl-C ends it.")
             rooms.work(engine, place, every=every, go_on=go_on)
             return
-        done = rooms.once(engine, place, go_on)
+        sender = Sender(Allowed.parse(settings().webhook_allow))
+        try:
+            done = rooms.once(engine, place, go_on, sender)
+        finally:
+            sender.close()
+    sent = f" {done.sent:,} events sent to webhooks." if done.sent else ""
     click.echo(
         f"{done.actions:,} actions carried on, {done.events:,} events, {done.labels:,} labels "
-        f"and {done.bans:,} records of bans delivered."
+        f"and {done.bans:,} records of bans delivered.{sent}"
     )
     if done.waiting:
         raise ConflictError(f"labels or bans still wait: {done.waiting}")
@@ -175,6 +181,7 @@ COMMANDS: dict[str, click.Command] = {
     "halt": halt,
     "key": key_cli.key,
     "policy": policy,
+    "webhook": webhook_cli.webhook,
     **keep_cli.COMMANDS,
     "read-private": read_private,
 }

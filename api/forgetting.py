@@ -23,7 +23,7 @@ from sqlalchemy import JSON, Column, Connection, Engine, Table, Text, cast, dele
 
 from api import audit as log
 from api import penalties as in_force_now
-from api import states
+from api import states, webhooks
 from api.clock import iso
 from api.clock import now as clock
 from api.store import writing
@@ -46,6 +46,7 @@ from api.tables import (
     reviews,
     targets,
     verdicts,
+    webhook_waiting,
 )
 from graph.files import write_bytes
 from graph.forgotten import PREFIX, keyed
@@ -104,6 +105,8 @@ def held(tx: Connection, account_id: str, at: int) -> list[str]:
     orders = [p for p in tx.execute(waiting).scalars() if p.get("account_id") == account_id]
     if orders:
         found.append(f"{len(orders)} messages about it wait for delivery (`shoal worker --once`)")
+    if webhooks.unsent(tx, account_id):
+        found.append("a webhook was not sent everything about it yet (`shoal webhook list`)")
     return found
 
 
@@ -203,6 +206,7 @@ def _forget_rows(tx: Connection, one: Names) -> None:
         delete(members).where(members.c.account_id == me),
         delete(evidence).where(either),
         delete(review_queue).where(review_queue.c.account_id == me),
+        update(webhook_waiting).where(webhook_waiting.c.account_id == me).values(account_id=other),
     ):
         tx.execute(gone)
     tx.execute(update(evidence).where(evidence.c.object_id == PREFIX + me).values(object_id=PREFIX + other))

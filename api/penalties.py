@@ -63,6 +63,24 @@ def in_force(tx: Connection, where: ColumnElement[bool], at: int) -> dict[str, E
     return {name: effective(grouped[name], at) for name in grouped}
 
 
+def page(tx: Connection, after: str | None, limit: int, at: int) -> list[tuple[str, Effective]]:
+    """Accounts with something in force, in order of their ids after a cursor."""
+    open_ = or_(penalties.c.expires_at.is_(None), penalties.c.expires_at > at)
+    names = (
+        select(penalties.c.account_id)
+        .outerjoin(reversals, reversals.c.penalty_id == penalties.c.penalty_id)
+        .where(reversals.c.penalty_id.is_(None), open_)
+        .distinct()
+        .order_by(penalties.c.account_id)
+        .limit(limit)
+    )
+    if after is not None:
+        names = names.where(penalties.c.account_id > after)
+    found = list(tx.execute(names).scalars())
+    held = in_force(tx, penalties.c.account_id.in_(found), at) if found else {}
+    return [(name, held[name]) for name in found if name in held]
+
+
 def ends(tier: str, policy: Policy, at: int) -> int | None:
     """When a penalty applied now ends under the policy."""
     days = {"warn": policy.penalties.warn, "restrict": policy.penalties.restrict, "ban": policy.penalties.ban}[tier]

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from api.auth import UnauthenticatedError
 from api.idempotency import InFlightError, KeyMissingError
 from api.limits import RateLimitedError
+from api.outbox import GoneError
 from graph.errors import (
     ConflictError,
     DeniedError,
@@ -43,6 +44,7 @@ STATUS: tuple[tuple[type[ShoalError], int, str], ...] = (
     (NothingFoundError, 404, "not-found"),
     (KeyMissingError, 400, "idempotency-key-missing"),
     (RateLimitedError, 429, "rate-limited"),
+    (GoneError, 410, "gone"),
     (InputError, 422, "invalid"),
     (InFlightError, 409, "in-flight"),
     (ConflictError, 409, "conflict"),
@@ -114,7 +116,7 @@ def install(app: FastAPI) -> None:
         return problem(500, "internal", None, headers=HEADERS)
 
 
-_USUAL = (400, 401, 403, 404, 409, 422, 429, 503)
+_USUAL = (400, 401, 403, 404, 409, 410, 422, 429, 503)
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
         "description": HTTPStatus(status).phrase,

@@ -282,6 +282,41 @@ outbox = Table(
     Index("ix_outbox_kind_seq", "kind", "seq"),
     sqlite_autoincrement=True,
 )
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("endpoint_id", ID, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("types", JSON(none_as_null=True)),
+    Column("secret", Text, nullable=False),
+    Column("secret_before", Text),
+    Column("secret_before_until", AT),
+    Column("state", Text, nullable=False),
+    Column("cursor", SERIAL, nullable=False),
+    Column("failing_since", AT),
+    Column("lease", Text),
+    Column("leased_until", AT),
+    Column("created_at", AT, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+webhook_waiting = Table(
+    "webhook_waiting",  # events up to the cursor that were not received; dead: given up
+    metadata,
+    Column("endpoint_id", ID, ForeignKey("webhook_endpoints.endpoint_id"), primary_key=True),
+    Column("seq", SERIAL, primary_key=True, autoincrement=False),
+    Column("account_id", ID, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", AT, nullable=False),
+    Column("dead_at", AT),
+    Column("why", Text),
+    Index("ix_webhook_waiting_account_id", "endpoint_id", "account_id", "seq"),
+)
+feed_start = Table(
+    "feed_start",  # up to which serial number the feed was pruned
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("seq", SERIAL, nullable=False),
+)
 audit = Table(
     "audit",
     metadata,

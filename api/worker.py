@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,16 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, RowMapping, update
 
-from api import actions, execution, outbox
+from api import actions, delivery, execution, outbox, webhooks
 from api.clock import now as clock
+from api.outbound import Allowed, Sender
+from api.policy import DAY
 from api.store import reading, writing
 from api.tables import targets
 from graph.errors import ConflictError, IntegrityError
 from graph.files import digest_of, write_table
 from graph.model import BANS, LABELS_TABLE, Table
+from graph.settings import settings
 from graph.workspace import Workspace
 
 PAGE = 1_000
@@ -38,37 +42,62 @@ class Pass:
     events: int
     labels: int
     bans: int = 0
+    sent: int = 0
     waiting: str | None = None
 
     @property
     def idle(self) -> bool:
         """Whether there was nothing to do."""
-        return not (self.actions or self.events or self.labels or self.bans)
+        return not (self.actions or self.events or self.labels or self.bans or self.sent)
 
 
-def once(engine: Engine, folder: Workspace, go_on: Callable[[], bool] = lambda: True) -> Pass:
-    """Do all there is to do now. What goes into the log waits while another process writes it; `waiting` says why."""
+def once(
+    engine: Engine, folder: Workspace, go_on: Callable[[], bool] = lambda: True, sender: Sender | None = None
+) -> Pass:
+    """Do all there is to do now. What goes into the log waits while another process writes it; `waiting` says why.
+
+    Without a `sender` nothing is sent to webhooks.
+    """
     left = execution.carry_all(engine, go_on=go_on)
     events = labels = bans = 0
     while go_on() and (n := deliver_events(engine, folder.root / "feed.jsonl")):
         events += n
+    sent = delivery.deliver(engine, sender, random.Random(), go_on) if sender is not None else 0  # noqa: S311 (jitter)
+    _prune(engine)
     try:
         while go_on() and (n := deliver_labels(engine, folder)):
             labels += n
         while go_on() and (n := deliver_bans(engine, folder)):
             bans += n
     except ConflictError as error:
-        return Pass(len(left), events, labels, bans, waiting=str(error))
-    return Pass(len(left), events, labels, bans)
+        return Pass(len(left), events, labels, bans, sent, waiting=str(error))
+    return Pass(len(left), events, labels, bans, sent)
+
+
+def _prune(engine: Engine) -> None:
+    """Let events go that were delivered long ago, where a setting says so."""
+    days = settings().feed_keep_days
+    if days is None:
+        return
+    before = clock() - days * DAY
+    with reading(engine) as tx:
+        if not outbox.prunable(tx, before):
+            return
+    with writing(engine) as tx:
+        outbox.prune(tx, before, webhooks.held_from(tx))
 
 
 def work(engine: Engine, folder: Workspace, *, every: float, go_on: Callable[[], bool]) -> None:
     """Pass after pass until `go_on` says no, resting `every` seconds when idle."""
-    while go_on():
-        done = once(engine, folder, go_on)
-        rest = time.monotonic() + every
-        while (done.idle or done.waiting) and go_on() and time.monotonic() < rest:
-            time.sleep(0.05)
+    sender = Sender(Allowed.parse(settings().webhook_allow))
+    try:
+        while go_on():
+            done = once(engine, folder, go_on, sender)
+            rest = time.monotonic() + every
+            while (done.idle or done.waiting) and go_on() and time.monotonic() < rest:
+                time.sleep(0.05)
+    finally:
+        sender.close()
 
 
 def deliver_events(engine: Engine, feed: Path) -> int:

@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     oidc_audience: str | None = Field(None, description="what its tokens for Shoal name as their audience")
     oidc_jwks: str | None = Field(None, description="its keys: a URL or a file (default: where the issuer says)")
     oidc_people: Path | None = Field(None, description="YAML file: which of its people and groups may do what")
+    webhook_allow: str = Field(
+        "", description="comma-separated hosts and networks inside that webhooks may be sent to, also over http"
+    )
+    feed_keep_days: int | None = Field(
+        None, ge=7, le=3650, description="days after which delivered events leave the feed (default: they stay)"
+    )
     log_format: str = Field("console", pattern="^(json|console)$", description="form of log lines: json or console")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level of log lines")
     otlp_endpoint: str | None = Field(

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import select
 
-from api import checkpoint, outbox
-from api.answers import AuditPage, Checkpoint, FeedPage
+from api import checkpoint, outbox, penalties
+from api.answers import AuditPage, Checkpoint, FeedPage, PenaltyPage
 from api.auth import Caller
+from api.clock import iso
+from api.clock import now as clock
 from api.problems import RESPONSES
-from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number
+from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number, text_cursor
 from api.store import reading
 from api.tables import audit
 from graph.errors import ConflictError
@@ -32,7 +34,31 @@ def feed(
     after = number(cursor, 0) or 0
     with reading(store) as tx:
         rows = outbox.feed(tx, after, limit)
-    return {"events": [row["payload"] for row in rows], "next_cursor": str(rows[-1]["seq"] if rows else after)}
+    events = [{"seq": row["seq"], **row["payload"]} for row in rows]
+    return {"events": events, "next_cursor": str(rows[-1]["seq"] if rows else after)}
+
+
+@router.get("/v1/penalties", response_model=PenaltyPage, responses=RESPONSES)
+def in_force(
+    store: Store,
+    _caller: Annotated[Caller, Depends(caller_with("verdict:read"))],
+    cursor: Cursor = None,
+    limit: Limit = 500,
+) -> dict[str, Any]:
+    """Every account with a penalty in force now: where a consumer begins.
+
+    Go on with the feed from the `next_feed_cursor` of the FIRST page: what happens meanwhile is then told again, never
+    missed.
+    """
+    with reading(store) as tx:
+        feed_cursor = outbox.last_seq(tx)  # before the penalties: what is newer is in the feed after it
+        found = penalties.page(tx, text_cursor(cursor), limit, clock())
+    told = [
+        {"account_id": name, "tier": p.tier, "expires_at": None if p.expires_at is None else iso(p.expires_at)}
+        for name, p in found
+    ]
+    following = found[-1][0] if len(found) == limit else None
+    return {"penalties": told, "next_cursor": following, "next_feed_cursor": str(feed_cursor)}
 
 
 @router.get("/v1/audit", response_model=AuditPage, responses=RESPONSES)

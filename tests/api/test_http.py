@@ -160,6 +160,7 @@ MATRIX = [
     ("POST", "/v1/reviews", {"account_id": "m1", "decision": "unsure", "reason": "x"}, "review:write"),
     ("GET", "/v1/audit", None, "audit:read"),
     ("GET", "/v1/audit/checkpoint", None, "audit:read"),
+    ("GET", "/v1/penalties", None, "verdict:read"),
     ("GET", "/metrics", None, "metrics:read"),
 ]
 
