@@ -31,7 +31,8 @@ async def answer(reader, writer):
     try:
         while True:
             head = await reader.readuntil(b"\\r\\n\\r\\n")
-            length = int(next(l for l in head.lower().split(b"\\r\\n") if l.startswith(b"content-length")).split(b":")[1])
+            lines = head.lower().split(b"\\r\\n")
+            length = int(next(line for line in lines if line.startswith(b"content-length")).split(b":")[1])
             await reader.readexactly(length)
             writer.write(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
             await writer.drain()
