@@ -315,13 +315,13 @@ def override(
     context = judging.required(tx)
     longest = context.policy.actions.override_hours
     if hours > longest:
-        raise InputError(f"an override lasts at most {longest} hours")
+        raise ConflictError(f"an override lasts at most {longest} hours")
     now = next((c for c in brakes.caps(tx, row, context, at) if c.name == cap), None)
     if now is None:
         raise InputError(f"there is no cap {cap}; there are {', '.join(brakes.CAPS)}")
     if now.limit is None or allowed <= now.limit:
         limit = "any number" if now.limit is None else now.limit
-        raise InputError(f"the cap {cap} allows {limit} already; an override names a higher number")
+        raise ConflictError(f"the cap {cap} allows {limit} already; an override names a higher number")
     ends = at + hours * HOUR
     return brakes.override(tx, row, cap=cap, allowed=allowed, reason=reason, actor=actor, at=at, ends=ends)
 

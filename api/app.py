@@ -86,5 +86,16 @@ def _document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+        _require_keys(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _require_keys(document: dict[str, Any]) -> None:
+    """Say of every Idempotency-Key that it is required: the code takes none, to answer its lack in its own words."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "Idempotency-Key":
+                    parameter["required"] = True
+                    parameter["schema"] = {"type": "string", "pattern": "^[!-~]{1,255}$"}

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, or_, select, update
 from standardwebhooks import Webhook
 
 from api import webhooks
 from api.clock import iso
 from api.clock import now as clock
+from api.logs import logger
 from api.outbound import RefusedError, Sender
 from api.outbox import ENFORCEMENT
 from api.store import reading, writing
@@ -40,7 +40,7 @@ BATCH = 500
 AT_ONCE = 8  # accounts that are sent to an endpoint side by side
 ROUND_SECONDS = 30.0  # after which nothing more of a batch is begun
 LEASE = 120 * SECOND
-_log = structlog.stdlib.get_logger("shoal.webhook")
+_log = logger("shoal.webhook")
 
 
 @dataclass(frozen=True)

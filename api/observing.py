@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.registry import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.logs import logger
+
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds
-_log = structlog.stdlib.get_logger("shoal.request")
+_log = logger("shoal.request")
 
 
 class Requests:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from api.auth import UnauthenticatedError
 from api.idempotency import InFlightError, KeyMissingError
@@ -105,15 +107,26 @@ def install(app: FastAPI) -> None:
         return problem(422, "invalid", "the request is not what this operation takes", errors=faults)
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> Response:
+    async def _http(request: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-        return problem(error.status_code, code, None, headers=error.headers)
+        headers = {"Allow": _methods(app, request)} if error.status_code == 405 else error.headers
+        return problem(error.status_code, code, None, headers=headers)
 
     @app.exception_handler(Exception)
     async def _ours(request: Request, error: Exception) -> Response:
         route = getattr(request.scope.get("route"), "path", "(none)")  # never the path: account ids are in it
         _log.error("%s %s failed: %s", request.method, route, type(error).__name__, exc_info=error)
         return problem(500, "internal", None, headers=HEADERS)
+
+
+def _methods(app: FastAPI, request: Request) -> str:
+    """The methods of a path: of all routes of the template that says most of it, not of the first that fits."""
+    found: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found.setdefault(route.path, set()).update(route.methods or ())
+    said = max(found, key=lambda template: len(re.sub(r"\{.*?\}", "", template)), default=None)
+    return ", ".join(sorted(found[said])) if said is not None else ""
 
 
 _USUAL = (400, 401, 403, 404, 409, 410, 422, 429, 503)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.facts import Decision
 
@@ -27,6 +27,7 @@ def storable(value: str) -> str:
 
 Id = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(storable)]
 Text = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S"), AfterValidator(storable)]
+INTEGRAL = BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)  # 3.0 is 3 in JSON
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -77,8 +78,8 @@ class NewOverride(_Request):
     """How many targets a cap means for one action (counted as the cap counts), for how many hours, and why."""
 
     cap: CapName
-    targets: Annotated[int, Field(ge=1, le=1_000_000_000)]
-    hours: Annotated[int, Field(ge=1, le=8_760)]
+    targets: Annotated[int, Field(ge=1, le=1_000_000_000), INTEGRAL]
+    hours: Annotated[int, Field(ge=1, le=8_760), INTEGRAL]
     reason: Text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, literal, select
 
 from api import penalties
 from api.clock import iso
@@ -68,5 +68,5 @@ def history(tx: Connection, kind: str, subject_id: str, before: int | None, limi
     """Verdict versions of an account or network, newest first, those before a version."""
     found = select(verdicts).where(verdicts.c.subject_kind == kind, verdicts.c.subject_id == subject_id)
     if before is not None:
-        found = found.where(verdicts.c.version < before)
+        found = found.where(verdicts.c.version < literal(before, BigInteger))  # a cursor may be larger than the column
     return [version(row) for row in tx.execute(found.order_by(verdicts.c.version.desc()).limit(limit)).mappings()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
@@ -33,7 +33,11 @@ def engine_of(request: Request) -> Engine:
 
 Store = Annotated[Engine, Depends(engine_of)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-Cursor = Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the page before")]
+STORABLE = r"^[^\x00]+$"  # what both engines can store
+_BEFORE = "`next_cursor` of the page before"
+Cursor = Annotated[str | None, Query(min_length=1, max_length=512, pattern=STORABLE, description=_BEFORE)]
+NumberCursor = Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description=_BEFORE)]
+PathId = Annotated[str, Path(min_length=1, max_length=512, pattern=STORABLE)]
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="Names this change: sent again, it happens once. Required.")
 ]

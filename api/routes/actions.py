@@ -17,7 +17,7 @@ from api.auth import Caller
 from api.clock import EPOCH, iso
 from api.idempotency import Answer
 from api.problems import RESPONSES
-from api.routes.access import Cursor, IdempotencyKey, Limit, Store, caller_with, change, id_in_path, text_cursor
+from api.routes.access import Cursor, IdempotencyKey, Limit, PathId, Store, caller_with, change, id_in_path, text_cursor
 from api.schemas import Approval, Because, Begin, GoOn, NewOverride, Proposal
 from api.store import reading
 from api.tables import network_actions, penalties, targets
@@ -121,12 +121,12 @@ def list_actions(
 
 @router.get(_ONE, response_model=ActionDetail)
 def action(
-    action_id: str,
+    action_id: PathId,
     store: Store,
     _caller: Reader,
     cursor: Cursor = None,
     limit: Limit = 100,
-    state: Annotated[str | None, Query(max_length=20)] = None,
+    state: Annotated[str | None, Query(pattern="^[a-z_]{1,20}$")] = None,
 ) -> dict[str, Any]:
     """An action with a page of its targets, in order of account; those in one state, if asked."""
     name, after = id_in_path(action_id), text_cursor(cursor)
@@ -163,7 +163,7 @@ def action(
 
 @router.post(_ONE + ":preview", response_model=ActionOut)
 def preview(
-    request: Request, action_id: str, store: Store, caller: Proposer, idempotency_key: IdempotencyKey = None
+    request: Request, action_id: PathId, store: Store, caller: Proposer, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """Freeze who would be acted on, with reasons for those left out; the digest is what gets approved."""
 
@@ -177,7 +177,7 @@ def preview(
 @router.post(_ONE + ":approve", response_model=ActionOut)
 def approve(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: Approval,
     store: Store,
     caller: Approver,
@@ -195,7 +195,7 @@ def approve(
 @router.post(_ONE + ":execute", status_code=202, response_model=ActionOut)
 def execute(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     store: Store,
     caller: Executor,
     body: Begin | None = None,
@@ -213,7 +213,7 @@ def execute(
 @router.post(_ONE + ":pause", response_model=ActionOut)
 def pause(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: Because,
     store: Store,
     caller: Executor,
@@ -231,7 +231,7 @@ def pause(
 @router.post(_ONE + ":resume", status_code=202, response_model=ActionOut)
 def resume(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: GoOn,
     store: Store,
     caller: Executor,
@@ -248,7 +248,7 @@ def resume(
 @router.post(_ONE + ":override", response_model=ActionOut)
 def override(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: NewOverride,
     store: Store,
     caller: Approver,
@@ -275,7 +275,7 @@ def override(
 @router.post(_ONE + ":reverse", status_code=202, response_model=ActionOut)
 def reverse(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: Because,
     store: Store,
     caller: Executor,
@@ -292,8 +292,8 @@ def reverse(
 @router.post(_ONE + "/targets/{account_id:path}:reverse", response_model=ActionOut)
 def reverse_one(
     request: Request,
-    action_id: str,
-    account_id: str,
+    action_id: PathId,
+    account_id: PathId,
     body: Because,
     store: Store,
     caller: Executor,
@@ -312,7 +312,7 @@ def reverse_one(
 @router.post(_ONE + ":cancel", response_model=ActionOut)
 def cancel(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: Because,
     store: Store,
     caller: Proposer,
@@ -325,7 +325,7 @@ def cancel(
 @router.post(_ONE + ":reject", response_model=ActionOut)
 def reject(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     body: Because,
     store: Store,
     caller: Approver,
@@ -337,7 +337,7 @@ def reject(
 
 def _carried_on(
     request: Request,
-    action_id: str,
+    action_id: PathId,
     store: Store,
     caller: Caller,
     key: str | None,
@@ -356,7 +356,7 @@ def _carried_on(
 
 
 def _end(
-    request: Request, action_id: str, body: Because, store: Store, caller: Caller, key: str | None, state: str
+    request: Request, action_id: PathId, body: Because, store: Store, caller: Caller, key: str | None, state: str
 ) -> JSONResponse:
     def effect(tx: Connection, at: int) -> Answer:
         actions.mark(tx, action_id, state, actor=caller.name, why=body.reason, at=at)

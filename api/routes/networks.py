@@ -11,7 +11,18 @@ from api.answers import History, NetworkDetail, NetworkPage
 from api.auth import Caller
 from api.clock import now as clock
 from api.problems import RESPONSES
-from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number, text_cursor
+from api.routes.access import (
+    STORABLE,
+    Cursor,
+    Limit,
+    NumberCursor,
+    PathId,
+    Store,
+    caller_with,
+    id_in_path,
+    number,
+    text_cursor,
+)
 from api.store import reading, writing
 
 router = APIRouter(tags=["networks"], responses=RESPONSES)
@@ -24,8 +35,8 @@ def list_networks(
     cursor: Cursor = None,
     limit: Limit = 100,
     min_tier: Annotated[Literal["none", "watch", "warn", "restrict", "ban"] | None, Query()] = None,
-    min_size: Annotated[int | None, Query(ge=0, le=1 << 31)] = None,
-    account_id: Annotated[str | None, Query(max_length=512)] = None,
+    min_size: Annotated[int | None, Query(ge=0, le=(1 << 31) - 1)] = None,
+    account_id: Annotated[str | None, Query(min_length=1, max_length=512, pattern=STORABLE)] = None,
 ) -> dict[str, Any]:
     """Networks in order of their ids; filtered by their tier, size, or a member."""
     member = None if account_id is None else id_in_path(account_id)
@@ -38,10 +49,10 @@ def list_networks(
 
 @router.get("/v1/networks/{network_id:path}/verdicts", response_model=History)
 def network_history(
-    network_id: str,
+    network_id: PathId,
     store: Store,
     _caller: Annotated[Caller, Depends(caller_with("verdict:read"))],
-    cursor: Cursor = None,
+    cursor: NumberCursor = None,
     limit: Limit = 50,
 ) -> dict[str, Any]:
     """Every verdict version of the network, newest first."""
@@ -53,7 +64,7 @@ def network_history(
 
 @router.get("/v1/networks/{network_id:path}", response_model=NetworkDetail)
 def network(
-    network_id: str,
+    network_id: PathId,
     store: Store,
     caller: Annotated[Caller, Depends(caller_with("evidence:read"))],
     cursor: Cursor = None,

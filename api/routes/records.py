@@ -13,21 +13,21 @@ from api.auth import Caller
 from api.clock import iso
 from api.clock import now as clock
 from api.problems import RESPONSES
-from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number, text_cursor
+from api.routes.access import STORABLE, Cursor, Limit, NumberCursor, Store, caller_with, id_in_path, number, text_cursor
 from api.store import reading
 from api.tables import audit
 from graph.errors import ConflictError
 from graph.settings import settings
 
 router = APIRouter(tags=["records"])
-Exactly = Annotated[str | None, Query(max_length=512)]
+Exactly = Annotated[str | None, Query(min_length=1, max_length=512, pattern=STORABLE)]
 
 
 @router.get("/v1/feed", response_model=FeedPage, responses=RESPONSES)
 def feed(
     store: Store,
     _caller: Annotated[Caller, Depends(caller_with("verdict:read"))],
-    cursor: Cursor = None,
+    cursor: NumberCursor = None,
     limit: Limit = 500,
 ) -> dict[str, Any]:
     """Enforcement events in order, from the beginning or after a cursor: penalties applied and reversed."""
@@ -65,7 +65,7 @@ def in_force(
 def audit_log(
     store: Store,
     _caller: Annotated[Caller, Depends(caller_with("audit:read"))],
-    cursor: Cursor = None,
+    cursor: NumberCursor = None,
     limit: Limit = 500,
     actor: Exactly = None,
     event: Exactly = None,

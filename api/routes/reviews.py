@@ -17,7 +17,7 @@ from api.routes.access import IdempotencyKey, Limit, Store, caller_with, change
 from api.schemas import NewReview
 from api.store import reading
 from api.tables import review_queue
-from graph.errors import ConflictError, DeniedError, InputError
+from graph.errors import ConflictError, DeniedError
 
 router = APIRouter(tags=["reviews"], responses=RESPONSES)
 Reviewer = Annotated[Caller, Depends(caller_with("review:write"))]
@@ -71,6 +71,6 @@ def _check_sample(tx: Connection, action_id: str, account_id: str, reviewer: str
             f"network action {action_id} is {row.state}: its sample is reviewed between preview and approval"
         )
     if account_id not in (row.sample or []):
-        raise InputError(f"account {account_id} is not in the sample of network action {action_id}")
+        raise ConflictError(f"account {account_id} is not in the sample of network action {action_id}")
     if reviewer == row.proposer:
         raise DeniedError("the proposer of an action cannot review its sample")

@@ -15,7 +15,7 @@ from api.auth import Caller
 from api.clock import now as clock
 from api.limits import ITEMS_PER_READ
 from api.problems import RESPONSES
-from api.routes.access import Cursor, Limit, Store, caller_with, id_in_path, number, spend
+from api.routes.access import Limit, NumberCursor, PathId, Store, caller_with, id_in_path, number, spend
 from api.schemas import BatchGet
 from api.store import reading
 
@@ -29,7 +29,7 @@ Reader = Annotated[Caller, Depends(caller_with("verdict:read"))]
     responses={304: {"description": "Not Modified"}},
 )
 def account_verdict(
-    account_id: str, store: Store, _caller: Reader, if_none_match: Annotated[str | None, Header()] = None
+    account_id: PathId, store: Store, _caller: Reader, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
     """The account's present tier, verdict and penalty; an unknown account is `known: false`."""
     name = id_in_path(account_id)
@@ -45,7 +45,7 @@ def account_verdict(
 
 @router.get("/v1/accounts/{account_id:path}/verdicts", response_model=History)
 def account_history(
-    account_id: str, store: Store, _caller: Reader, cursor: Cursor = None, limit: Limit = 50
+    account_id: PathId, store: Store, _caller: Reader, cursor: NumberCursor = None, limit: Limit = 50
 ) -> dict[str, Any]:
     """Every verdict version of the account, newest first."""
     name, before = id_in_path(account_id), number(cursor, None)

@@ -44,7 +44,7 @@ from api.rules import load, parse
 from api.store import MIGRATIONS, open_store, reading, upgrade, writing
 from api.tables import audit, batches, network_actions, penalties, targets
 from api.tables import reviews as reviews_table
-from graph.errors import ConflictError, DeniedError, InputError, ShoalError
+from graph.errors import ConflictError, DeniedError, ShoalError
 
 CANARY = (("canary_above: 100", "canary_above: 6"), ("canary_min: 20", "canary_min: 3"))
 
@@ -188,9 +188,9 @@ def test_at_a_cap_an_action_pauses_until_a_second_person_overrides(
     for who in ("ann", "bea"):
         with pytest.raises(DeniedError, match="second person"):
             do(engine, actions.override, action_id, allowed=8, actor=who, **given)
-    with pytest.raises(InputError, match="5 already"):
+    with pytest.raises(ConflictError, match="5 already"):
         do(engine, actions.override, action_id, allowed=5, actor="cid", **given)
-    with pytest.raises(InputError, match="24 hours"):
+    with pytest.raises(ConflictError, match="24 hours"):
         do(engine, actions.override, action_id, allowed=8, actor="cid", **{**given, "hours": 25})
     do(engine, actions.override, action_id, allowed=7, actor="cid", **given)
     do(engine, actions.resume, action_id, actor="bea", reason="go on")

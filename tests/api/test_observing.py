@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import yaml
 from apikit import ALL, People, Platform, approved, banned_network, served, state_of
 from hypothesis import given
@@ -154,7 +153,6 @@ def lines(write: Any, form: str = "json") -> str:
     finally:
         sys.stderr = stderr
         root.handlers, root.level = before, level
-        structlog.reset_defaults()
     return target.getvalue()
 
 
@@ -174,7 +172,7 @@ def lines(write: Any, form: str = "json") -> str:
 )
 def test_secrets_are_hidden_wherever_they_are(secret: str, form: str) -> None:
     def write() -> None:
-        log = structlog.stdlib.get_logger("shoal.test")
+        log = logs.logger("shoal.test")
         log.info("said", of=secret, nested={"a": [secret, 3]})
         logging.getLogger("a.library").warning("failed: %s", secret)
         try:

@@ -1,0 +1,28 @@
+"""What the requests that schemathesis makes need to get anywhere: a key, and a new Idempotency-Key for each."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import Any
+
+import schemathesis
+
+
+@schemathesis.auth()
+class Key:
+    """The key of a caller who may do everything."""
+
+    def get(self, _case: Any, _context: Any) -> str:
+        return os.environ["FUZZ_KEY"]
+
+    def set(self, case: Any, data: str, _context: Any) -> None:
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
+
+
+@schemathesis.hook
+def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
+    """A key names one change: sent with another body it is refused, as it should be."""
+    given = (case.headers or {}).get("Idempotency-Key")
+    if given and given.isascii() and given.isprintable() and len(given) <= 255:
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
