@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,20 +26,8 @@ from api.tables import audit, audit_head
 from graph.errors import IntegrityError
 
 GENESIS = "0" * 64
-CREDENTIAL = "credential"  # in a row's detail: the id of the key that a change over HTTP came with
 FORGOTTEN = "account.forgotten"
 _PAGE = 5_000
-_credential: ContextVar[str | None] = ContextVar("credential", default=None)
-
-
-@contextmanager
-def with_credential(key_id: str) -> Iterator[None]:
-    """Name a key in every entry that is appended meanwhile."""
-    token = _credential.set(key_id)
-    try:
-        yield
-    finally:
-        _credential.reset(token)
 
 
 @dataclass(frozen=True)
@@ -72,8 +58,6 @@ def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
     head = tx.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
     seq, previous = (head.seq, head.hash) if head is not None else (0, GENESIS)
     rows = []
-    key_id = _credential.get()
-    used = {} if key_id is None else {CREDENTIAL: key_id}
     for entry in entries:
         seq += 1
         row = {
@@ -82,7 +66,7 @@ def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
             "actor": entry.actor,
             "event": entry.event,
             "subject": entry.subject,
-            "detail": {**entry.detail, **used},
+            "detail": entry.detail,
             "nonce": secrets.token_hex(16),
             "previous": previous,
         }

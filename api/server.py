@@ -15,7 +15,6 @@ from fastapi import FastAPI
 
 from graph.errors import ConflictError
 from graph.files import write_json
-from graph.settings import settings
 
 
 def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str], None]) -> None:
@@ -42,7 +41,7 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
                 write_json(where, {"pid": os.getpid(), "url": url})
                 ready(url)
 
-    config = configuration(app)
+    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
     try:
         with until_stopped():  # uvicorn hands the signal on once it has shut down: then it ends here, not there
             Server(config).run(sockets=[listener])
@@ -51,20 +50,6 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
     finally:
         where.unlink(missing_ok=True)
         listener.close()
-
-
-def configuration(app: FastAPI) -> uvicorn.Config:
-    """How the application is served: its own log lines, and no proxy believed that the settings do not name."""
-    proxies = settings().trusted_proxies
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies or None,
-    )
 
 
 @contextmanager
