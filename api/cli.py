@@ -1,4 +1,4 @@
-"""Commands: publish, serve, worker, halt, key, policy, read-private; those of api.keep_cli."""
+"""Commands: publish, serve, worker, halt, policy, read-private; those of api.keep_cli and api.key_cli."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api import keep_cli
+from api import keep_cli, key_cli
 from api.place import actor, folder_or_default, store_in, workspace_in
 from graph.console import dir_option
 
@@ -120,58 +120,6 @@ def halt(reason: str, folder: Path | None, *, lift: bool) -> None:
 
 
 @click.group()
-def key() -> None:
-    """API keys: make, list, revoke."""
-
-
-@key.command("create")
-@click.option("--name", required=True, help="The person or service who uses it; two keys of one name are one person.")
-@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; may be given several times.")
-@dir_option
-def key_create(name: str, scopes: tuple[str, ...], folder: Path | None) -> None:
-    """Make a key and print it. It is not shown again."""
-    from api import auth
-
-    with store_in(folder) as engine:
-        click.echo(auth.create(engine, name, scopes, actor=actor()))
-
-
-@key.command("list")
-@dir_option
-def key_list(folder: Path | None) -> None:
-    """List keys, without what would let anybody use them."""
-    from api import auth
-    from api.clock import iso
-
-    with store_in(folder) as engine:
-        rows = auth.keys(engine)
-    for row in rows:
-        state = "active" if row["revoked_at"] is None else f"revoked {iso(row['revoked_at'])}"
-        click.echo(f"{row['key_id']}  {row['name']}  {state}  made {iso(row['created_at'])}  {' '.join(row['scopes'])}")
-
-
-@key.command("revoke")
-@click.argument("key_id")
-@dir_option
-def key_revoke(key_id: str, folder: Path | None) -> None:
-    """End a key at once."""
-    from api import auth
-
-    with store_in(folder) as engine:
-        auth.revoke(engine, key_id, actor=actor())
-    click.echo(f"Key {key_id} is revoked.")
-
-
-@key.command("scopes")
-def key_scopes() -> None:
-    """What keys can be allowed to do."""
-    from api.auth import SCOPES
-
-    for name, meaning in SCOPES.items():
-        click.echo(f"{name:16} {meaning}")
-
-
-@click.group()
 def policy() -> None:
     """The policy: check a file, show the one in use."""
 
@@ -220,7 +168,7 @@ COMMANDS: dict[str, click.Command] = {
     "serve": serve,
     "worker": worker,
     "halt": halt,
-    "key": key,
+    "key": key_cli.key,
     "policy": policy,
     **keep_cli.COMMANDS,
     "read-private": read_private,

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from api.auth import UnauthenticatedError
 from api.idempotency import InFlightError, KeyMissingError
+from api.rates import RateError
 from graph.errors import (
     ConflictError,
     DeniedError,
@@ -36,6 +37,7 @@ _log = logging.getLogger("shoal.api")
 
 # the first that fits counts: subclasses before their parents
 STATUS: tuple[tuple[type[ShoalError], int, str], ...] = (
+    (RateError, 429, "rate-limited"),
     (UnauthenticatedError, 401, "unauthenticated"),
     (DeniedError, 403, "denied"),
     (NothingFoundError, 404, "not-found"),
@@ -75,6 +77,8 @@ def of_error(error: ShoalError) -> JSONResponse:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="shoal"'
+    if isinstance(error, RateError):
+        headers["Retry-After"] = str(error.retry_after)
     if code in ("in-flight", "unavailable"):
         headers["Retry-After"] = "1"
     return problem(status, code, str(error) if status != 500 else None, headers=headers)
@@ -105,7 +109,7 @@ def install(app: FastAPI) -> None:
         return problem(500, "internal", None, headers=HEADERS)
 
 
-_USUAL = (400, 401, 403, 404, 409, 422, 503)
+_USUAL = (400, 401, 403, 404, 409, 413, 415, 422, 429, 431, 503)
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
         "description": HTTPStatus(status).phrase,

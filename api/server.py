@@ -41,7 +41,13 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
                 write_json(where, {"pid": os.getpid(), "url": url})
                 ready(url)
 
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        proxy_headers=False,  # whom to believe is the application's to know: SHOAL_TRUSTED_PROXIES
+    )
     try:
         with until_stopped():  # uvicorn hands the signal on once it has shut down: then it ends here, not there
             Server(config).run(sockets=[listener])

@@ -17,13 +17,14 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, RowMapping, update
 
-from api import actions, execution, outbox
+from api import actions, execution, idempotency, outbox
 from api.clock import now as clock
 from api.store import reading, writing
 from api.tables import targets
 from graph.errors import ConflictError, IntegrityError
 from graph.files import digest_of, write_table
 from graph.model import BANS, LABELS_TABLE, Table
+from graph.settings import settings
 from graph.workspace import Workspace
 
 PAGE = 1_000
@@ -48,6 +49,8 @@ class Pass:
 
 def once(engine: Engine, folder: Workspace, go_on: Callable[[], bool] = lambda: True) -> Pass:
     """Do all there is to do now. What goes into the log waits while another process writes it; `waiting` says why."""
+    while go_on() and idempotency.purge(engine, settings().idempotency_days) == idempotency.PAGE:
+        pass
     left = execution.carry_all(engine, go_on=go_on)
     events = labels = bans = 0
     while go_on() and (n := deliver_events(engine, folder.root / "feed.jsonl")):

@@ -42,6 +42,29 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="decision store (default: SQLite in the data folder)")
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8321, ge=0, le=65535, description="port the API listens on (0: any free one)")
+    trusted_proxies: str = Field(
+        "", description="comma-separated addresses and networks of proxies whose X-Forwarded-For is believed"
+    )
+    api_key_max_days: int | None = Field(None, ge=1, le=3650, description="days after which every API key ends")
+    oidc_issuer: str | None = Field(
+        None, pattern=r"^https://[^\s#?]+$", description="identity provider whose tokens (JWT) people may come with"
+    )
+    oidc_audience: str | None = Field(None, min_length=1, description="what a token's `aud` must hold")
+    oidc_jwks: str | None = Field(
+        None, description="https address or file of the provider's keys (default: what its discovery document says)"
+    )
+    oidc_scopes: Path | None = Field(None, description="file (YAML) that maps values of a claim to scopes")
+    oidc_audit_email: bool = Field(
+        False, description="whether the audit log says the `email` of a token beside its name"
+    )
+    rate_reads: str = Field("30000/minute", description="reads a caller may make (`off`: any number)")
+    rate_items: str = Field("600000/minute", description="accounts a caller may ask for in batches")
+    rate_writes: str = Field("600/minute", description="changes a caller may make")
+    rate_failures: str = Field("30/minute", description="wrong credentials that may come from one address")
+    rate_storage: SecretStr = Field(
+        SecretStr("memory://"), description="where requests are counted: in each process, or redis://HOST for all"
+    )
+    idempotency_days: int = Field(7, ge=1, le=365, description="days for which an Idempotency-Key is remembered")
     audit_key: Path | None = Field(
         None, description="private key (PEM) that `shoal audit checkpoint` signs with; `shoal audit keygen` makes one"
     )

@@ -11,15 +11,16 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
 
-from api import actions
-from api.auth import Caller, identify
+from api import actions, audit
+from api.auth import Caller
 from api.clock import now as clock
+from api.door import Door
 from api.idempotency import Answer, once
 from api.schemas import MAX_PAGE, storable
-from api.store import reading, writing
+from api.store import writing
 from graph.errors import InputError
 
-_bearer = HTTPBearer(auto_error=False, description="An API key, made by `shoal key create`.")
+_bearer = HTTPBearer(auto_error=False, description="An API key, made by `shoal key create`, or a token (JWT).")
 
 
 def engine_of(request: Request) -> Engine:
@@ -42,10 +43,8 @@ def caller_with(scope: str) -> Callable[..., Caller]:
     def dependency(
         request: Request, _shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        with reading(engine_of(request)) as tx:
-            caller = identify(tx, request.headers.get("authorization"))
-        caller.require(scope)
-        return caller
+        door: Door = request.app.state.door
+        return door.let_in(request.scope, request.headers.get("authorization"), scope)
 
     return dependency
 
@@ -88,12 +87,20 @@ def change(
     """
     content: dict[str, Any] = {} if body is None else body.model_dump(mode="json")
     fingerprint = {"method": request.method, "path": request.url.path, "body": content}
+    state = request.app.state
     try:
-        answer = once(
-            engine, request.app.state.in_flight, caller=caller.name, key=key, request=fingerprint, effect=effect
-        )
+        with audit.by_credential(caller.trace):
+            answer = once(
+                engine,
+                state.in_flight,
+                caller=caller.name,
+                key=key,
+                request=fingerprint,
+                effect=effect,
+                days=state.idempotency_days,
+            )
     except actions.DriftError as error:
-        with writing(engine) as tx:
+        with audit.by_credential(caller.trace), writing(engine) as tx:
             actions.outdate(tx, error, actor=caller.name, at=clock())
         raise
     headers = {}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import Response
 
 from api import verdicts
@@ -54,8 +54,9 @@ def account_history(
 
 
 @router.post("/v1/verdicts:batchGet", response_model=Batch)
-def batch(body: BatchGet, store: Store, _caller: Reader) -> Response:
+def batch(request: Request, body: BatchGet, store: Store, caller: Reader) -> Response:
     """Verdicts of up to 1,000 accounts, one item for each id asked, in the order asked."""
+    request.app.state.door.spend(request.scope, "items", caller.name, cost=len(body.account_ids))
     wanted = sorted(set(body.account_ids))
     with reading(store) as tx:
         found = verdicts.of_accounts(tx, wanted, clock())
