@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +88,8 @@ class Uses:
     `unmarked`: rows of the same name from before rows said by which key.
     """
 
-    rows: list[Mapping[str, Any]]
-    actions: list[Mapping[str, Any]]
+    rows: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
     unmarked: int
 
 
@@ -104,10 +103,10 @@ def uses(engine: Engine, key_id: str) -> Uses:
             raise NothingFoundError(f"no key {key_id}; `shoal key list` shows them")
         rows = tx.execute(select(*columns).where(marked == key_id).order_by(audit.c.seq)).mappings().all()
         named = sorted({row["subject"] for row in rows})
-        actions: list[Mapping[str, Any]] = []
+        actions: list[dict[str, Any]] = []
         for start in range(0, len(named), 500):
             known = network_actions.c.action_id.in_(named[start : start + 500])
-            actions += tx.execute(select(network_actions).where(known)).mappings().all()
+            actions += map(dict, tx.execute(select(network_actions).where(known)).mappings())
         bare = select(func.count()).where(audit.c.actor == (key.person or key.name), marked.is_(None))
         unmarked = tx.execute(bare.select_from(audit)).scalar_one()
-    return Uses([dict(row) for row in rows], [dict(row) for row in actions], int(unmarked))
+    return Uses([dict(row) for row in rows], actions, int(unmarked))

@@ -220,7 +220,9 @@ def served(engine: Engine, *, carry_out: bool = True) -> Iterator[People]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    server = uvicorn.Server(uvicorn.Config(create_app(engine, carry_out=carry_out), log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(engine, carry_out=carry_out), log_level="error", proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
