@@ -28,7 +28,8 @@ TIMEOUT = 5.0
 MAX_BYTES = 512 << 10
 MIN_RSA_BITS = 2_048
 Key = RSAKey | ECKey | OKPKey
-_ALGORITHMS: dict[str, type[Key]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey, "EdDSA": OKPKey}
+_ALGORITHMS: dict[str, type[Key]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
+_ALGORITHMS |= {"EdDSA": OKPKey, "Ed25519": OKPKey}  # one algorithm: RFC 9864 gives it the second name
 ALGORITHMS = tuple(_ALGORITHMS)
 _log = logging.getLogger("shoal.oidc")
 
@@ -102,7 +103,8 @@ def _usable(one: Any) -> Key | None:
 def fits(key: Key, algorithm: str) -> bool:
     """Whether the key is of the kind the algorithm takes, and not meant for another one."""
     meant = key.get("alg")
-    return isinstance(key, _ALGORITHMS[algorithm]) and meant in (None, algorithm)
+    same = {"EdDSA", "Ed25519"} if algorithm in ("EdDSA", "Ed25519") else {algorithm}
+    return isinstance(key, _ALGORITHMS[algorithm]) and (meant is None or meant in same)
 
 
 class KeySet:
