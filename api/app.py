@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import problems
-from api.door import Door
+from api.door import Door, proxies
 from api.forms import FormCheck, HeaderLimit
 from api.idempotency import InFlight
 from api.middleware import BodyLimit, SecurityHeaders
@@ -59,8 +59,8 @@ def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(HeaderLimit)
     app.add_middleware(SecurityHeaders)
-    if given.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=given.trusted_proxies)
+    if trusted := proxies(given.trusted_proxies):
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)
     for routes in (verdicts, networks, actions, switch, reviews, records):
         app.include_router(routes.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

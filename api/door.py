@@ -76,6 +76,15 @@ def address_of(scope: MutableMapping[str, Any]) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)  # IPv4 on a socket of both families
 
 
+def proxies(said: str) -> list[str]:
+    """The addresses and networks in SHOAL_TRUSTED_PROXIES. Raises InputError: a name, or `*`, trusts too much."""
+    found = [part.strip() for part in said.split(",") if part.strip()]
+    try:
+        return [str(ip_network(part)) if "/" in part else str(ip_address(part)) for part in found]
+    except ValueError as error:
+        raise InputError(f"SHOAL_TRUSTED_PROXIES: {error}; write 10.0.0.7,10.1.0.0/16") from error
+
+
 def _household(address: str) -> str:
     """What wrong credentials are counted by: an IPv4 address, or the /64 of an IPv6 one, of which one line has many."""
     return str(ip_network((address, 64), strict=False)) if ":" in address else address

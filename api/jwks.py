@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,6 +33,19 @@ _ALGORITHMS: dict[str, type[Key]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": 
 _ALGORITHMS |= {"EdDSA": OKPKey, "Ed25519": OKPKey}  # one algorithm: RFC 9864 gives it the second name
 ALGORITHMS = tuple(_ALGORITHMS)
 _log = logging.getLogger("shoal.oidc")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A public key, and the algorithm it is meant for, where the provider says so."""
+
+    key: Key
+    meant: str | None
+
+    def fits(self, algorithm: str) -> bool:
+        """Whether the key is of the kind the algorithm takes, and not meant for another one."""
+        same = {"EdDSA", "Ed25519"} if algorithm in ("EdDSA", "Ed25519") else {algorithm}
+        return isinstance(self.key, _ALGORITHMS[algorithm]) and (self.meant is None or self.meant in same)
 
 
 def fetch(url: str) -> Any:
@@ -61,7 +75,7 @@ def discover(issuer: str) -> str:
     return str(found["jwks_uri"])
 
 
-def parse(document: Any) -> dict[str, Key]:
+def parse(document: Any) -> dict[str, Known]:
     """The keys of a JWK set that can check signatures, by id. Others are left out, and ids that two keys have.
 
     Raises InputError if it is no JWK set.
@@ -69,7 +83,7 @@ def parse(document: Any) -> dict[str, Key]:
     given = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(given, list):
         raise InputError("is no JWK set: an object with a list `keys`")
-    found: dict[str, Key] = {}
+    found: dict[str, Known] = {}
     twice: set[str] = set()
     for one in given:
         key = _usable(one)
@@ -81,12 +95,12 @@ def parse(document: Any) -> dict[str, Key]:
     return {kid: key for kid, key in found.items() if kid not in twice}
 
 
-def _usable(one: Any) -> Key | None:
+def _usable(one: Any) -> Known | None:
     if not isinstance(one, Mapping) or not isinstance(one.get("kid"), str) or one.get("use", "sig") != "sig":
         return None
     if "verify" not in one.get("key_ops", ["verify"]):
         return None
-    public = {name: value for name, value in one.items() if name in ("kty", "crv", "n", "e", "x", "y", "alg")}
+    public = {name: value for name, value in one.items() if name in ("kty", "crv", "n", "e", "x", "y")}
     kinds: dict[Any, type[Key]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
     kind = kinds.get(one.get("kty"))
     if kind is None or (kind is not RSAKey and one.get("crv") not in ("P-256", "Ed25519")):
@@ -97,14 +111,7 @@ def _usable(one: Any) -> Key | None:
             return None
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    return key
-
-
-def fits(key: Key, algorithm: str) -> bool:
-    """Whether the key is of the kind the algorithm takes, and not meant for another one."""
-    meant = key.get("alg")
-    same = {"EdDSA", "Ed25519"} if algorithm in ("EdDSA", "Ed25519") else {algorithm}
-    return isinstance(key, _ALGORITHMS[algorithm]) and (meant is None or meant in same)
+    return Known(key, one.get("alg"))
 
 
 class KeySet:
@@ -115,11 +122,11 @@ class KeySet:
 
     def __init__(self, issuer: str, source: str | None, clock: Callable[[], float] = monotonic) -> None:
         self.issuer, self.source, self._clock = issuer, source, clock
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, Known] = {}
         self._got = self._tried = float("-inf")
         self._lock = threading.Lock()
 
-    def key(self, kid: str) -> Key | None:
+    def key(self, kid: str) -> Known | None:
         """The key of this id, or None if the issuer has none such.
 
         Raises UnavailableError if the keys cannot be had and those known are too old.

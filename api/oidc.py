@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 
 from api import strict_json
 from api.auth import SCOPES, Caller, UnauthenticatedError
-from api.jwks import ALGORITHMS, KeySet, fits
+from api.jwks import ALGORITHMS, KeySet
 from api.persons import named
 from graph.errors import InputError
 
@@ -84,11 +84,11 @@ class Verifier:
         Raises UnauthenticatedError, with the same words for every fault, or UnavailableError without usable keys.
         """
         header = self._header(token)
-        key = self.keys.key(header["kid"])
-        if key is None or not fits(key, header["alg"]):
+        known = self.keys.key(header["kid"])
+        if known is None or not known.fits(header["alg"]):
             raise _refused()
         try:
-            payload = jws.deserialize_compact(token, key, algorithms=[header["alg"]], registry=_registry).payload
+            payload = jws.deserialize_compact(token, known.key, algorithms=[header["alg"]], registry=_registry).payload
         except (JoseError, ValueError) as error:
             raise _refused() from error
         claims = _object(payload)

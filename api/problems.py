@@ -117,3 +117,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     }
     for status in _USUAL
 }
+RESPONSES[429]["headers"] = {
+    "Retry-After": {"description": "Seconds until the same would be let through", "schema": {"type": "integer"}}
+}

@@ -60,8 +60,10 @@ class Rates:
         self._items = {name: _quota(name, said) for name, said in quotas.items() if said.strip().lower() != OFF}
         try:
             made = storage_from_string(storage, wrap_exceptions=True)
-        except ConfigurationError as error:  # its message names schemes and packages, not the address
-            raise InputError(f"SHOAL_RATE_STORAGE: {error}") from None
+        except ConfigurationError as error:
+            # the message names packages, or the whole address, which may hold a password
+            said = "unknown storage scheme" if storage in str(error) else str(error)
+            raise InputError(f"SHOAL_RATE_STORAGE: {said}") from None
         self._limiter = SlidingWindowCounterRateLimiter(made)
         self._complained = float("-inf")
 
