@@ -12,12 +12,11 @@ from apikit import ALL, Caller, People, served
 from hypothesis import given
 from hypothesis import strategies as st
 from limits.errors import StorageError
-from limits.storage import MemoryStorage
 from sqlalchemy import Engine, create_engine
 
 from api import auth
 from api.app import create_app
-from api.rates import RateError, Rates
+from api.rates import Counters, RateError, Rates
 from graph.errors import InputError
 
 POLICY = re.compile(r'"(reads|items|writes|halts)";q=(\d+);w=(\d+)')
@@ -172,13 +171,57 @@ def test_what_was_let_through_never_exceeds_the_quota(costs: list[int], quota: i
     assert spent <= quota
 
 
+def test_counters_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("api.rates.time.time", lambda: now)
+    counters = Counters()
+    for n in range(100):
+        assert counters.incr(f"k{n}", 10) == 1
+    assert (counters.incr("k0", 10, 4), counters.get("k0"), counters.decr("k0", 9)) == (5, 5, 0)
+    now += 10
+    assert counters.get("k1") == 0
+    assert counters.incr("k1", 10) == 1, "begun anew"
+    now += Counters.SWEEP + 1
+    counters.incr("other", 10)
+    assert list(counters.storage) == ["other"], "what is over takes no memory"
+
+
+@given(st.floats(0, 59.9), st.lists(st.tuples(st.floats(0, 50), st.integers(1, 10)), max_size=20), st.integers(1, 10))
+def test_who_waits_as_told_is_let_through(start: float, spent: list[tuple[float, int]], cost: int) -> None:
+    """And nobody is told to wait longer than that: a second earlier the same is refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        clock = [1_200_000.0 + start]
+        for place in ("api.rates.time.time", "limits.storage.memory.time.time"):
+            patch.setattr(place, lambda: clock[0])
+        rates = Rates({"reads": "10/minute"})
+
+        def wait(cost: int) -> int:
+            try:
+                rates.spend("reads", "ann", cost)
+            except RateError as error:
+                return error.retry_after
+            return 0
+
+        for pause, amount in spent:
+            clock[0] += pause
+            wait(amount)
+        told = wait(cost)
+        if told:
+            assert told <= 120
+            clock[0] += told - 1
+            early = wait(cost)
+            assert told == 1 or early == 1, "not a second too long"
+            clock[0] += 1
+            assert wait(cost) == 0 or (told > 1 and not early)
+
+
 def test_a_storage_that_does_not_answer_shuts_nobody_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> bool:
         raise StorageError(ConnectionError("redis://user:secret@host"))
 
-    monkeypatch.setattr(MemoryStorage, "acquire_sliding_window_entry", broken)
+    monkeypatch.setattr(Counters, "acquire_sliding_window_entry", broken)
     rates = Rates({"reads": "1/hour"})
     with caplog.at_level(logging.ERROR, "shoal.rates"):
         assert [rates.spend("reads", "ann") for _ in range(3)] == [None, None, None]
