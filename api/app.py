@@ -12,14 +12,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from prometheus_client.registry import CollectorRegistry
 from sqlalchemy import Engine
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import problems
+from api.door import Door, proxies
+from api.forms import FormCheck, HeaderLimit
 from api.idempotency import InFlight
-from api.limits import Limits
 from api.metrics import StoreMetrics
 from api.middleware import BodyLimit, SecurityHeaders
 from api.observing import Observed, Requests
-from api.oidc import Tokens
 from api.routes import actions, health, networks, records, reviews, switch, verdicts
 from api.runner import Runner
 from graph.settings import settings
@@ -29,19 +30,23 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what is taken from a caller;
 
 
 def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
-    """The application on a decision store whose schema is up to date.
+    """The application on a decision store whose schema is up to date, with who may come in as the settings say.
 
     `carry_out`: whether this process carries network actions out itself (a worker does in any case).
+    Raises InputError if a setting is not usable.
     """
-    runner = Runner(engine)
+    runner, given = Runner(engine), settings()
+    door = Door.of(engine, given)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        door.last_uses.start()
         if carry_out:
             runner.start()
         yield
         if carry_out:
             runner.stop()
+        door.last_uses.stop()
         if spans is not None:
             spans.shutdown()
         engine.dispose()
@@ -56,16 +61,22 @@ def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.engine, app.state.in_flight, app.state.wake = engine, InFlight(), runner.wake
-    app.state.limits, app.state.tokens = Limits.configured(), Tokens.configured()
+    app.state.door, app.state.idempotency_days = door, given.idempotency_days
     app.state.registry = CollectorRegistry()
     app.state.registry.register(StoreMetrics(engine))
     problems.install(app)
+    app.add_middleware(FormCheck)
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeaderLimit)
     app.add_middleware(Observed, requests=Requests(app.state.registry))
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CorrelationIdMiddleware, validator=lambda given: REQUEST_ID.fullmatch(given) is not None)
-    for routes in (verdicts, networks, actions, switch, reviews, records, health):
+    if trusted := proxies(given.trusted_proxies):
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)
+    rooms = (verdicts, networks, actions, switch, reviews, records, health)
+    for routes in rooms:
         app.include_router(routes.router)
+    app.state.routes = [route for routes in rooms for route in routes.router.routes]
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     spans = _traced(app, engine)
     return app

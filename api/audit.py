@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +30,7 @@ from graph.errors import IntegrityError
 GENESIS = "0" * 64
 FORGOTTEN = "account.forgotten"
 _PAGE = 5_000
+_credential: ContextVar[Mapping[str, str] | None] = ContextVar("credential", default=None)
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,23 @@ def content_sha256(row: Mapping[str, Any]) -> str:
     return canonical_sha256(said)
 
 
+@contextmanager
+def by_credential(trace: Mapping[str, str]) -> Iterator[None]:
+    """Say in the detail of every entry appended meanwhile, in this thread, which key or token it was done with."""
+    token = _credential.set(trace)
+    try:
+        yield
+    finally:
+        _credential.reset(token)
+
+
 def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
     """Add entries to the chain's end, in the caller's write transaction."""
     if not entries:
         return
     head = tx.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
     seq, previous = (head.seq, head.hash) if head is not None else (0, GENESIS)
-    rows = []
+    rows, trace = [], _credential.get() or {}
     for entry in entries:
         seq += 1
         row = {
@@ -66,7 +79,7 @@ def append(tx: Connection, entries: Sequence[Entry], at: int) -> None:
             "actor": entry.actor,
             "event": entry.event,
             "subject": entry.subject,
-            "detail": entry.detail,
+            "detail": {**entry.detail, **trace},
             "nonce": secrets.token_hex(16),
             "previous": previous,
         }

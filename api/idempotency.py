@@ -2,6 +2,9 @@
 
 The answer is stored in the transaction of the effect, so a crash leaves both or neither. A request that failed
 stored nothing: sending it again tries again.
+
+Answers are kept for a time (SHOAL_IDEMPOTENCY_DAYS). After it a key is as good as new: who sends a request again later
+than that does it again. The worker deletes what is older.
 """
 
 from __future__ import annotations
@@ -12,13 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select, tuple_
 
 from api.audit import canonical_sha256
 from api.clock import now as clock
-from api.store import writing
+from api.store import reading, writing
 from api.tables import idempotency
 from graph.errors import ConflictError, InputError
+
+DAY = 86_400_000_000
+PAGE = 5_000
 
 
 class KeyMissingError(InputError):
@@ -68,11 +74,12 @@ def once(
     key: str | None,
     request: dict[str, Any],
     effect: Callable[[Connection, int], Answer],
+    days: int = 7,
 ) -> Answer:
     """Run `effect(tx, now)` in one write transaction, unless this caller's key did before: then answer the same.
 
-    `request` is what must be the same for the same key: method, path and body. Raises KeyMissingError without a key,
-    InputError if the key came with another request, InFlightError.
+    `request` is what must be the same for the same key: method, path and body. Answers are kept `days` days. Raises
+    KeyMissingError without a key, InputError if the key came with another request, InFlightError.
     """
     if key is None or not 1 <= len(key) <= 255 or not key.isprintable():
         raise KeyMissingError("this request needs an Idempotency-Key header of 1 to 255 printable characters")
@@ -81,7 +88,9 @@ def once(
         at = clock()
         mine = (idempotency.c.caller == caller) & (idempotency.c.key == key)
         before = tx.execute(select(idempotency).where(mine)).one_or_none()
-        if before is not None:
+        if before is not None and before.at < at - days * DAY:
+            tx.execute(delete(idempotency).where(mine))
+        elif before is not None:
             if before.request_sha256 != fingerprint:
                 raise InputError("this Idempotency-Key was used for another request")
             return Answer(before.status, before.body, before.location, replayed=True)
@@ -98,3 +107,15 @@ def once(
             )
         )
         return answer
+
+
+def purge(engine: Engine, days: int) -> int:
+    """Delete up to a page of answers older than `days` days; returns how many. They are no record: the audit log is."""
+    at = clock()
+    old = select(idempotency.c.caller, idempotency.c.key).where(idempotency.c.at < at - days * DAY).limit(PAGE)
+    with reading(engine) as tx:
+        if tx.execute(old.limit(1)).first() is None:
+            return 0
+    with writing(engine) as tx:
+        found = tuple_(idempotency.c.caller, idempotency.c.key).in_(old)
+        return tx.execute(delete(idempotency).where(found)).rowcount

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import HEADERS, problem
 
 MAX_BODY = 4 << 20
+EXTRA = "shoal.headers"  # where in a request's scope headers for its answer wait
 _RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+class _TooLargeError(Exception):
+    """The body grew over the limit while it was read."""
 
 
 class BodyLimit:
@@ -34,10 +38,13 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.limit:
-                raise HTTPException(413)  # the application answers it as it answers its own
+                raise _TooLargeError
             return message
 
-        await self.app(scope, counted, send)
+        try:
+            await self.app(scope, counted, send)
+        except _TooLargeError:  # bodies are read whole before anything is answered
+            await refusal(scope, receive, send)
 
 
 class SecurityHeaders:
@@ -51,6 +58,7 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *scope.get(EXTRA, ())]
                 given = {name.lower() for name, _ in message["headers"]}
                 extra = list(_RAW)
                 if b"cache-control" not in given:

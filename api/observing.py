@@ -1,4 +1,4 @@
-"""What every request leaves: a log line, a measurement, and headers that say what the caller has left."""
+"""What every request leaves: a log line and a measurement."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Requests:
 
 
 class Observed:
-    """Measure and log each request, and add the headers of the caller's limit to its answer."""
+    """Measure and log each request."""
 
     def __init__(self, app: ASGIApp, requests: Requests) -> None:
         self.app, self.requests = app, requests
@@ -47,8 +47,6 @@ class Observed:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if (standing := state.get("standing")) is not None:
-                    message["headers"] = [*message["headers"], *standing.headers()]
             sent += len(message.get("body", b""))
             await send(message)
 

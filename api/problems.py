@@ -18,8 +18,8 @@ from starlette.routing import Match, Route
 
 from api.auth import UnauthenticatedError
 from api.idempotency import InFlightError, KeyMissingError
-from api.limits import RateLimitedError
 from api.outbox import GoneError
+from api.rates import RateError
 from graph.errors import (
     ConflictError,
     DeniedError,
@@ -41,11 +41,11 @@ _log = logging.getLogger("shoal.api")
 
 # the first that fits counts: subclasses before their parents
 STATUS: tuple[tuple[type[ShoalError], int, str], ...] = (
+    (RateError, 429, "rate-limited"),
     (UnauthenticatedError, 401, "unauthenticated"),
     (DeniedError, 403, "denied"),
     (NothingFoundError, 404, "not-found"),
     (KeyMissingError, 400, "idempotency-key-missing"),
-    (RateLimitedError, 429, "rate-limited"),
     (GoneError, 410, "gone"),
     (InputError, 422, "invalid"),
     (InFlightError, 409, "in-flight"),
@@ -85,8 +85,8 @@ def of_error(error: ShoalError) -> JSONResponse:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="shoal"'
-    if isinstance(error, RateLimitedError):
-        headers["Retry-After"] = str(error.wait)
+    if isinstance(error, RateError):
+        headers["Retry-After"] = str(error.retry_after)
     elif code in ("in-flight", "unavailable"):
         headers["Retry-After"] = "1"
     return problem(status, code, str(error) if status != 500 else None, headers=headers)
@@ -122,18 +122,21 @@ def install(app: FastAPI) -> None:
 def _methods(app: FastAPI, request: Request) -> str:
     """The methods of a path: of all routes of the template that says most of it, not of the first that fits."""
     found: dict[str, set[str]] = {}
-    for route in app.routes:
+    for route in app.state.routes:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found.setdefault(route.path, set()).update(route.methods or ())
     said = max(found, key=lambda template: len(re.sub(r"\{.*?\}", "", template)), default=None)
     return ", ".join(sorted(found[said])) if said is not None else ""
 
 
-_USUAL = (400, 401, 403, 404, 409, 410, 422, 429, 503)
+_USUAL = (400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 431, 503)
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for status in _USUAL
+}
+RESPONSES[429]["headers"] = {
+    "Retry-After": {"description": "Seconds until the same would be let through", "schema": {"type": "integer"}}
 }

@@ -41,7 +41,7 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
                 write_json(where, {"pid": os.getpid(), "url": url})
                 ready(url)
 
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+    config = configuration(app)
     try:
         with until_stopped():  # uvicorn hands the signal on once it has shut down: then it ends here, not there
             Server(config).run(sockets=[listener])
@@ -50,6 +50,18 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
     finally:
         where.unlink(missing_ok=True)
         listener.close()
+
+
+def configuration(app: FastAPI) -> uvicorn.Config:
+    """How the application is served: it logs for itself, and knows for itself which proxies to believe."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        proxy_headers=False,
+    )
 
 
 @contextmanager

@@ -348,6 +348,10 @@ api_keys = Table(
     Column("revoked_at", AT),
     Column("expires_at", AT),
     Column("replaces", Text),
+    Column("person", Text),  # ISSUER#SUBJECT at the identity provider
+    Column("allowed_from", JSON(none_as_null=True)),
+    Column("last_used_at", AT),  # to the hour, some time later, and no record: it may be lost
+    Index("ix_api_keys_name", "name"),
 )
 idempotency = Table(
     "idempotency",
@@ -359,6 +363,7 @@ idempotency = Table(
     Column("location", Text),
     Column("body", JSON, nullable=False),
     Column("at", AT, nullable=False),
+    Index("ix_idempotency_at", "at"),
 )
 
 APPEND_ONLY = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from api.key_cli import Span
+from api.key_cli import DURATION
 from api.place import actor, store_in
 from graph.console import dir_option
 
@@ -76,7 +76,7 @@ def test(endpoint_id: str, folder: Path | None) -> None:
 
 @webhook.command("rotate")
 @click.argument("endpoint_id", metavar="ID")
-@click.option("--overlap", type=Span(), default="24h", show_default=True, help="How long both secrets sign.")
+@click.option("--overlap", type=DURATION, default="24h", show_default=True, help="How long both secrets sign.")
 @dir_option
 def rotate(endpoint_id: str, overlap: int, folder: Path | None) -> None:
     """Print a new secret; for a while what is sent is signed with both."""

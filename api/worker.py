@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, RowMapping, update
 
-from api import actions, delivery, execution, outbox, webhooks
+from api import actions, delivery, execution, idempotency, outbox, webhooks
 from api.clock import now as clock
 from api.outbound import Allowed, Sender
 from api.policy import DAY
@@ -58,6 +58,8 @@ def once(
 
     Without a `sender` nothing is sent to webhooks.
     """
+    while go_on() and idempotency.purge(engine, settings().idempotency_days) == idempotency.PAGE:
+        pass
     left = execution.carry_all(engine, go_on=go_on)
     events = labels = bans = 0
     while go_on() and (n := deliver_events(engine, folder.root / "feed.jsonl")):

@@ -2,9 +2,10 @@
 
     .venv/bin/python bench/api.py [--accounts N] [--requests N] [--minutes M] [--postgresql URL]
 
-The server is a process of its own, as `shoal serve` starts it: keys, limits, request ids, log lines (to
-nowhere), metrics and audit are on. `bare` is another process: one FastAPI route that reads one indexed row of a SQLite file by the
-sqlite3 module, without a key. One client, one kept connection, the two in turn, so that what disturbs one disturbs both. `--postgresql` also measures a store there (an empty database of its own).
+The server is a process of its own, as `shoal serve` starts it: keys, limits, request ids, log lines (to nowhere),
+metrics and audit are on. `bare` is another: one FastAPI route that reads one indexed row of a SQLite file by the
+sqlite3 module, without a key. One client, one kept connection each, the two in turn, so that what disturbs one
+disturbs both. `--postgresql` also measures a store there (an empty database of its own).
 
 The mixed load comes from four clients: verdicts, batches, networks, the feed, reviews, proposals with previews and their
 cancelling. Errors are counted, and the server's memory is read every few seconds.
@@ -49,7 +50,7 @@ def row(name: str):
     return {"name": found[0], "value": found[1]}
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """
-LIMITS = {f"SHOAL_RATE_{name}": "100000000/minute" for name in ("READS", "WRITES", "FAILURES")}
+LIMITS = {f"SHOAL_RATE_{name}": "100000000/minute" for name in ("READS", "ITEMS", "WRITES", "FAILURES")}
 
 
 def free_port() -> int:

@@ -43,17 +43,28 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8321, ge=0, le=65535, description="port the API listens on (0: any free one)")
     trusted_proxies: str = Field(
-        "", description="comma-separated addresses of proxies whose X-Forwarded-For is believed (default: nobody's)"
+        "", description="comma-separated addresses and networks of proxies whose X-Forwarded-For is believed"
     )
-    rate_reads: str = Field(
-        "60000/minute", description="how much one caller may read (20 accounts of a batch count as one)"
+    api_key_max_days: int | None = Field(None, ge=1, le=3650, description="days after which every API key ends")
+    oidc_issuer: str | None = Field(
+        None, pattern=r"^https://[^\s#?]+$", description="identity provider whose tokens (JWT) people may come with"
     )
-    rate_writes: str = Field("1200/minute", description="how many changes one caller may ask for")
-    rate_failures: str = Field("60/minute", description="how many wrong keys one address may show")
-    oidc_issuer: str | None = Field(None, description="identity provider whose tokens people may use instead of keys")
-    oidc_audience: str | None = Field(None, description="what its tokens for Shoal name as their audience")
-    oidc_jwks: str | None = Field(None, description="its keys: a URL or a file (default: where the issuer says)")
-    oidc_people: Path | None = Field(None, description="YAML file: which of its people and groups may do what")
+    oidc_audience: str | None = Field(None, min_length=1, description="what a token's `aud` must hold")
+    oidc_jwks: str | None = Field(
+        None, description="https address or file of the provider's keys (default: what its discovery document says)"
+    )
+    oidc_scopes: Path | None = Field(None, description="file (YAML) that maps values of a claim to scopes")
+    oidc_audit_email: bool = Field(
+        False, description="whether the audit log says the `email` of a token beside its name"
+    )
+    rate_reads: str = Field("30000/minute", description="reads a caller may make (`off`: any number)")
+    rate_items: str = Field("600000/minute", description="accounts a caller may ask for in batches")
+    rate_writes: str = Field("600/minute", description="changes a caller may make")
+    rate_failures: str = Field("30/minute", description="wrong credentials that may come from one address")
+    rate_storage: SecretStr = Field(
+        SecretStr("memory://"), description="where requests are counted: in each process, or redis://HOST for all"
+    )
+    idempotency_days: int = Field(7, ge=1, le=365, description="days for which an Idempotency-Key is remembered")
     webhook_allow: str = Field(
         "", description="comma-separated hosts and networks inside that webhooks may be sent to, also over http"
     )

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine
 
-from api import actions
-from api.auth import Caller, identify
+from api import actions, audit
+from api.auth import Caller
 from api.clock import now as clock
+from api.door import Door
 from api.idempotency import Answer, once
 from api.schemas import MAX_PAGE, storable
-from api.store import reading, writing
+from api.store import writing
 from graph.errors import InputError
 
-_bearer = HTTPBearer(auto_error=False, description="An API key, made by `shoal key create`.")
+_bearer = HTTPBearer(auto_error=False, description="An API key, made by `shoal key create`, or a token (JWT).")
 
 
 def engine_of(request: Request) -> Engine:
@@ -30,7 +31,11 @@ def engine_of(request: Request) -> Engine:
 
 Store = Annotated[Engine, Depends(engine_of)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-Cursor = Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the page before")]
+STORABLE = r"^[^\x00]+$"  # what both engines can store
+_BEFORE = "`next_cursor` of the page before"
+Cursor = Annotated[str | None, Query(min_length=1, max_length=512, pattern=STORABLE, description=_BEFORE)]
+NumberCursor = Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description=_BEFORE)]
+PathId = Annotated[str, Path(min_length=1, max_length=512, pattern=STORABLE)]
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="Names this change: sent again, it happens once. Required.")
 ]
@@ -42,9 +47,9 @@ def caller_with(scope: str) -> Callable[..., Caller]:
     def dependency(
         request: Request, _shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        with reading(engine_of(request)) as tx:
-            caller = identify(tx, request.headers.get("authorization"))
-        caller.require(scope)
+        door: Door = request.app.state.door
+        caller = door.let_in(request.scope, request.headers.get("authorization"), scope)
+        request.state.caller = caller.key_id or "token"  # for the log line
         return caller
 
     return dependency
@@ -88,12 +93,20 @@ def change(
     """
     content: dict[str, Any] = {} if body is None else body.model_dump(mode="json")
     fingerprint = {"method": request.method, "path": request.url.path, "body": content}
+    state = request.app.state
     try:
-        answer = once(
-            engine, request.app.state.in_flight, caller=caller.name, key=key, request=fingerprint, effect=effect
-        )
+        with audit.by_credential(caller.trace):
+            answer = once(
+                engine,
+                state.in_flight,
+                caller=caller.name,
+                key=key,
+                request=fingerprint,
+                effect=effect,
+                days=state.idempotency_days,
+            )
     except actions.DriftError as error:
-        with writing(engine) as tx:
+        with audit.by_credential(caller.trace), writing(engine) as tx:
             actions.outdate(tx, error, actor=caller.name, at=clock())
         raise
     headers = {}

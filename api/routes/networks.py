@@ -78,7 +78,7 @@ def network(
     with reading(store) as tx:
         found = networks.one(tx, name, after=text_cursor(cursor), limit=limit, private=private, at=at)
     if private and any(act["private"] for act in found["evidence"]):
-        with writing(store) as tx:
+        with audit.by_credential(caller.trace), writing(store) as tx:
             entry = audit.Entry(caller.name, "evidence.private_read", name, {"run_id": found["run_id"]})
             audit.append(tx, [entry], at)
     return found

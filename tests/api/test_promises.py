@@ -105,7 +105,7 @@ def test_every_change_is_in_the_audit_log_with_who_and_what(people: People, engi
         name = next(n for n, c in people.known.items() if c is caller)
         mine = [row for row in made if row.actor == name and row.subject.startswith(subject)]
         assert mine, (route, made)
-        assert all(row.detail["credential"] == caller.key.split("_")[1] for row in mine)
+        assert all(row.detail["key_id"] == caller.key.split("_")[1] for row in mine)
         seen.add(route)
     document = create_app(engine, carry_out=False).openapi()
     changes = {

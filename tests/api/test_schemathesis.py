@@ -35,7 +35,7 @@ def people(
     """A server with no limit in the way, and networks and actions to ask for."""
     make_keys(tmp_path / "audit.pem")
     monkeypatch.setenv("SHOAL_AUDIT_KEY", str(tmp_path / "audit.pem"))
-    for name in ("READS", "WRITES", "FAILURES"):
+    for name in ("READS", "ITEMS", "WRITES", "FAILURES"):
         monkeypatch.setenv(f"SHOAL_RATE_{name}", "1000000/minute")
     publish(banned_network(platform), platform.place.log, engine, policy=policy, actor="test")
     with served(engine) as people:
