@@ -58,7 +58,7 @@ def in_force(tx: Connection, where: ColumnElement[bool], at: int) -> dict[str, E
         .where(or_(penalties.c.expires_at.is_(None), penalties.c.expires_at > at))
     )
     grouped: dict[str, list[Penalty]] = {}
-    for row in tx.execute(found):
+    for row in tx.execute(found).all():
         grouped.setdefault(row.account_id, []).append(Penalty(row.tier, min(row.applied_at, at), row.expires_at))
     return {name: effective(grouped[name], at) for name in grouped}
 

@@ -25,6 +25,12 @@ def storable(value: str) -> str:
     return value
 
 
+def all_storable(values: list[str]) -> list[str]:
+    """`storable` of many texts at once. Raises ValueError."""
+    storable("".join(values))
+    return values
+
+
 Id = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(storable)]
 Text = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S"), AfterValidator(storable)]
 INTEGRAL = BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)  # 3.0 is 3 in JSON
@@ -38,7 +44,11 @@ class _Request(BaseModel):
 class BatchGet(_Request):
     """Ids to answer verdicts of, in this order."""
 
-    account_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)]
+    account_ids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=512)]],
+        Field(min_length=1, max_length=MAX_IDS),
+        AfterValidator(all_storable),
+    ]
 
 
 class Proposal(_Request):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, any_, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from api import penalties
 from api.clock import iso
@@ -15,15 +17,28 @@ from api.tables import penalties as penalties_table
 
 def of_accounts(tx: Connection, account_ids: Sequence[str], at: int) -> dict[str, dict[str, Any]]:
     """The present verdict of each account, as the API answers it; an unknown account is `known: false`."""
-    wanted = _among(accounts.c.account_id, account_ids)
-    found = select(accounts, verdicts).outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id).where(wanted)
-    rows = {row["account_id"]: row for row in tx.execute(found).mappings()}
-    held = penalties.in_force(tx, _among(penalties_table.c.account_id, account_ids), at)
+    joined = accounts.outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id)
+    found = select(*_SHOWN).select_from(joined).where(_among(tx, accounts.c.account_id, account_ids))
+    rows = {row["account_id"]: row for row in tx.execute(found).mappings().all()}
+    held = penalties.in_force(tx, _among(tx, penalties_table.c.account_id, account_ids), at)
     return {name: _present(name, rows.get(name), held.get(name), at) for name in account_ids}
 
 
-def _among(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
-    return column == names[0] if len(names) == 1 else column.in_(names)
+# what is answered of an account, without the facts it was judged by
+_SHOWN = (
+    *(accounts.c[name] for name in ("account_id", "judged_at", "expires_at")),
+    *(c for c in verdicts.c if c.name not in ("verdict_id", "subject_kind", "subject_id", "content_sha256")),
+)
+
+
+def _among(tx: Connection, column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column is one of some names: all of them are one parameter, so the statement is always the same."""
+    if len(names) == 1:
+        return column == names[0]
+    if tx.dialect.name == "postgresql":
+        return column == any_(cast(list(names), ARRAY(Text)))
+    listed = func.json_each(json.dumps(list(names))).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def _present(account_id: str, row: Any, held: penalties.Effective | None, at: int) -> dict[str, Any]:
@@ -54,7 +69,7 @@ def version(row: Any) -> dict[str, Any]:
         "reasons": row["reasons"],
         "families": row["families"],
         "protections": row["protections"],
-        "network_id": row["network_id_1"] if "network_id_1" in row else row["network_id"],
+        "network_id": row["network_id"],
         "score": score,
         "run_id": row["run_id"],
         "policy_version": row["policy_version"],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import Response
+from pydantic_core import to_json
 
 from api import verdicts
 from api.answers import AccountVerdict, Batch, History
@@ -64,4 +64,4 @@ def batch(request: Request, body: BatchGet, store: Store, caller: Reader) -> Res
 
 
 def _json(body: Any) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(body)
