@@ -1,25 +1,14 @@
-"""Commands: publish, serve, worker, halt, policy, read-private; those of keep_cli, key_cli and webhook_cli."""
+"""Commands: publish, serve, worker, halt, read-private; those of keep_cli, key_cli, policy_cli and webhook_cli."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from api import keep_cli, key_cli, webhook_cli
+from api import keep_cli, key_cli, policy_cli, webhook_cli
 from api.place import actor, folder_or_default, store_in, workspace_in
 from graph.console import dir_option
-
-if TYPE_CHECKING:
-    from api.rules import Policy
-
-
-def _policy(path: Path | None) -> Policy:
-    from api.rules import load
-    from graph.settings import settings
-
-    return load(path or settings().policy)
 
 
 @click.command()
@@ -32,7 +21,7 @@ def publish(run_id: str, path: Path | None, folder: Path | None) -> None:
     from graph.console import progress
 
     place = workspace_in(folder)
-    run, policy = place.runs.get(run_id), _policy(path)
+    run, policy = place.runs.get(run_id), policy_cli.chosen(path)
     with store_in(folder) as engine, progress(f"Publishing {run.run_id}"):
         report = do(run, place.log, engine, policy=policy, actor=actor())
     if not report.new and not report.verdicts_written:
@@ -130,34 +119,6 @@ def halt(reason: str, folder: Path | None, *, lift: bool) -> None:
     click.echo(f"The kill switch is set. Halted just now: {', '.join(halted) or 'nothing'}.")
 
 
-@click.group()
-def policy() -> None:
-    """The policy: check a file, show the one in use."""
-
-
-@policy.command("check")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def policy_check(file: Path) -> None:
-    """Read a policy file and say its version and hash, or what is wrong with it."""
-    found = _policy(file)
-    click.echo(f"{file}: policy {found.version}, sha256 {found.sha256}")
-
-
-@policy.command("show")
-@click.option("--published", is_flag=True, help="The policy of the current publication instead.")
-@dir_option
-def policy_show(published: bool, folder: Path | None) -> None:
-    """Print the policy that the next publication uses (SHOAL_POLICY, or the one shipped)."""
-    if not published:
-        click.echo(_policy(None).text, nl=False)
-        return
-    from api.judging import required
-    from api.store import reading
-
-    with store_in(folder) as engine, reading(engine) as tx:
-        click.echo(required(tx).policy.text, nl=False)
-
-
 @click.command("read-private")
 @click.argument("event_ids", metavar="EVENT...", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why they are read; it stands in the audit log beside your name.")
@@ -180,7 +141,7 @@ COMMANDS: dict[str, click.Command] = {
     "worker": worker,
     "halt": halt,
     "key": key_cli.key,
-    "policy": policy,
+    "policy": policy_cli.policy,
     "webhook": webhook_cli.webhook,
     **keep_cli.COMMANDS,
     "read-private": read_private,

@@ -36,6 +36,7 @@ class NetworkFact(_Fact):
     size: int
     days: int
     stability: float
+    density: float | None = None
 
 
 class AccountFacts(_Fact):

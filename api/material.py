@@ -46,6 +46,11 @@ class Material:
     reborn: dict[str, str]
 
 
+def made_at(run: Run) -> int:
+    """When a run was made, microseconds UTC."""
+    return int(datetime.fromisoformat(run.manifest["created_at"]).timestamp() * 1_000_000)
+
+
 def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int) -> Material:
     """Read a verified run and the log's labels and accounts, as far as they were recorded before the run's window end.
 
@@ -55,7 +60,7 @@ def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int
     if "until" not in window:
         raise IntegrityError(f"run {run.run_id}: its manifest names no data window (key.window.until)")
     until = int(window["until"])
-    created = int(datetime.fromisoformat(run.manifest["created_at"]).timestamp() * 1_000_000)
+    created = made_at(run)
     tables = {name: run.table_or_empty(name) for name in _READ}
     connection = log.connect()
     try:
@@ -154,4 +159,5 @@ def _network(row: dict[str, Any]) -> NetworkFact | None:
         size=row["size"] or 0,
         days=row["days"] or 0,
         stability=row["stability"] or 0.0,
+        density=row["density"],
     )

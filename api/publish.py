@@ -52,13 +52,13 @@ def publish(
     run.verify()
     at = clock() if now is None else now
     with reading(engine) as tx:
-        named = _named(tx)
+        named = wanted_names(tx)
     material = read(run, log, policy, named, at)
     with writing(engine) as tx:
         return _publish(tx, material, policy, actor, at)
 
 
-def _named(tx: Connection) -> list[str]:
+def wanted_names(tx: Connection) -> list[str]:
     """Accounts whose facts are wanted whatever the run says: the reviewed, and those with a verdict to renew.
 
     Not those that were forgotten: there are no facts of a pseudonym.

@@ -26,10 +26,13 @@ class ReviewMade:
     tier: str | None
 
 
-def with_reviews(tx: Connection, facts: Mapping[str, AccountFacts]) -> dict[str, AccountFacts]:
-    """The facts, with every review of the decision store added."""
+def with_reviews(
+    tx: Connection, facts: Mapping[str, AccountFacts], *, before: int | None = None
+) -> dict[str, AccountFacts]:
+    """The facts, with every review of the decision store added, or those from before a time."""
     found: dict[str, list[ReviewFact]] = {}
-    rows = tx.execute(select(reviews).order_by(reviews.c.account_id, reviews.c.at, reviews.c.review_id))
+    known = select(reviews).order_by(reviews.c.account_id, reviews.c.at, reviews.c.review_id)
+    rows = tx.execute(known if before is None else known.where(reviews.c.at <= before))
     for row in rows:
         if row.account_id in facts:
             fact = ReviewFact(reviewer=row.reviewer, decision=row.decision, at=row.at)

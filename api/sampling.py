@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from api.parameters import ActionRules
 from api.policy import GRAVE
-from api.rules import ActionRules
 from api.tables import reviews
 
 AGREES = {"ban": GRAVE, "restrict": (*GRAVE, "ai_hosted"), "warn": (*GRAVE, "ai_hosted")}

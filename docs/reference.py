@@ -268,7 +268,26 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def predicates() -> str:
+    """What a policy's rules may ask, from api.predicates."""
+    from api.predicates import PREDICATES
+
+    lines = [
+        "# Predicates of the policy",
+        "",
+        "What `when` in a policy's rules may ask, besides `all`, `any` (lists) and `not`. What a rule takes is a value, or a map of the parameters named;",
+        "`setting` is the parameter of the policy file. How to write rules: [the policy](../how-to/policy.md).",
+        "",
+        "| predicate | asks | speaks | family |",
+        "|---|---|---|---|",
+        *(row([f"`{p.name}`", p.asks, p.speaks, ", ".join(p.family) or "none"]) for p in PREDICATES.values()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
+    "policy.md": predicates,
     "tables.md": tables,
     "format.md": native,
     "bad-input.md": bad_input,

@@ -2,7 +2,7 @@
 -- Tables: accounts, labels (event log); run_clusters, run_networks, run_behaviour, run_scores, run_text_scores,
 --         run_suggestions (run); hosting_tools (client), named (account_id: reviewed, or judged before).
 -- Parameters: until (microseconds), coordinated, ai_hosted, text_share (thresholds; 2 means never).
--- Columns: account_id, role, stability, network_id, size, days, in_window, organic_share, score, score_target,
+-- Columns: account_id, role, stability, network_id, size, days, density, in_window, organic_share, score, score_target,
 --          text_share, texts_scored, registration_client, verified_role, declared_automation. One row an account, in order of account_id.
 WITH candidate AS (
     SELECT account_id FROM run_clusters
@@ -27,6 +27,7 @@ SELECT
     run_networks.network_id,
     run_networks.size,
     run_networks.days,
+    run_networks.density,
     run_behaviour.account_id IS NOT NULL AS in_window,
     run_behaviour.organic_share,
     run_scores.score,

@@ -1,0 +1,153 @@
+"""Commands of the policy: check a file, show the one in use, compare a candidate with it, try it on past runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.place import store_in, workspace_in
+from graph.console import dir_option
+
+if TYPE_CHECKING:
+    from api.comparing import Backtest, Shadow
+    from api.rules import Policy
+
+FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+
+
+def chosen(path: Path | None) -> Policy:
+    """The policy in a file, in SHOAL_POLICY, or the one that ships."""
+    from api.rules import load
+    from graph.settings import settings
+
+    return load(path or settings().policy)
+
+
+@click.group()
+def policy() -> None:
+    """The policy: check a file, show the one in use, compare a candidate with it, try it on past runs."""
+
+
+@policy.command("check")
+@FILE
+def check(file: Path) -> None:
+    """Read a policy file and say its version and hash, or what is wrong with it and where."""
+    found = chosen(file)
+    click.echo(f"{file}: policy {found.version}, sha256 {found.sha256}")
+
+
+@policy.command("show")
+@click.option("--published", is_flag=True, help="The policy of the current publication instead.")
+@dir_option
+def show(folder: Path | None, *, published: bool) -> None:
+    """Print the policy that the next publication uses (SHOAL_POLICY, or the one shipped)."""
+    if not published:
+        click.echo(chosen(None).text, nl=False)
+        return
+    from api.judging import required
+    from api.store import reading
+
+    with store_in(folder) as engine, reading(engine) as tx:
+        click.echo(required(tx).policy.text, nl=False)
+
+
+@policy.command("shadow")
+@FILE
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Accounts to list.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
+@dir_option
+def shadow(file: Path, limit: int, folder: Path | None, *, as_json: bool) -> None:
+    """Compare a candidate with the published policy: who would be judged otherwise now, and why. Changes nothing."""
+    from api import comparing
+    from api.clock import now
+    from api.judging import required
+    from api.store import reading
+    from graph.console import progress
+
+    place, candidate = workspace_in(folder), chosen(file)
+    with store_in(folder) as engine:
+        with reading(engine) as tx:
+            context = required(tx)
+        run = place.runs.get(context.run_id)
+        with progress(f"judging run {run.run_id} twice"):
+            found = comparing.shadow(run, place.log, engine, context.policy, candidate, now())
+    if as_json:
+        click.echo(json.dumps(_shadow_json(found), ensure_ascii=False))
+        return
+    click.echo(f"Run {found.run_id}, {found.judged:,} accounts; the published policy, then {file}:")
+    for (before, after), n in sorted(found.moves.items()):
+        click.echo(f"{n:>9,}  {before:8} {'as before' if before == after else '-> ' + after}")
+    up = sum(comparing.stricter(change) for change in found.changes)
+    click.echo(f"{len(found.changes):,} accounts would be judged otherwise: {up:,} more strictly.")
+    for change in found.changes[:limit]:
+        click.echo(f"\n{change.account_id}: {change.before.tier} -> {change.after.tier}")
+        for name, judgement in (("now", change.before), ("then", change.after)):
+            for reason in judgement.reasons:
+                click.echo(f"  {name}: {reason.text}")
+
+
+def _shadow_json(found: Shadow) -> dict[str, Any]:
+    def said(judgement: Any) -> dict[str, Any]:
+        return {"tier": judgement.tier, "reasons": [reason.text for reason in judgement.reasons]}
+
+    return {
+        "run_id": found.run_id,
+        "active": found.active,
+        "candidate": found.candidate,
+        "moves": [{"before": b, "after": a, "accounts": n} for (b, a), n in sorted(found.moves.items())],
+        "changes": [
+            {"account_id": c.account_id, "before": said(c.before), "after": said(c.after)} for c in found.changes
+        ],
+    }
+
+
+@policy.command("backtest")
+@FILE
+@click.option("--runs", type=click.IntRange(1), default=10, show_default=True, help="Published runs to go back.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@dir_option
+def backtest(file: Path, runs: int, folder: Path | None, *, as_json: bool) -> None:
+    """Judge past runs as on their day, by a candidate and by the published policy, beside what was found later."""
+    from api import comparing
+    from api.judging import required
+    from api.store import reading
+    from graph.console import progress
+    from graph.errors import ConflictError
+
+    place, candidate = workspace_in(folder), chosen(file)
+    with store_in(folder) as engine:
+        with reading(engine) as tx:
+            active = required(tx).policy
+        kept = {run.run_id for run in place.runs.all()}
+        named = comparing.past_runs(engine, runs)
+        past = [place.runs.get(name) for name in named if name in kept]
+        if not past:
+            raise ConflictError("no published run is kept any more: there is nothing to test on")
+        with progress(f"judging {len(past)} runs twice"):
+            results = {
+                name: comparing.backtest(past, place.log, engine, p)
+                for name, p in (("now", active), ("then", candidate))
+            }
+    if as_json:
+        click.echo(json.dumps({name: _backtest_json(result) for name, result in results.items()}))
+        return
+    missing = len(named) - len(past)
+    gone = f" ({missing} more are not kept)" if missing else ""
+    click.echo(f"{len(past)} published runs{gone}. now: the published policy; then: {file}.")
+    click.echo("tier      policy  accounts  looked at later: agreed  genuine  penalties taken back")
+    for tier in ("watch", "warn", "restrict", "ban"):
+        for name, result in results.items():
+            row = result.tiers[tier]
+            click.echo(f"{tier:9} {name:6} {row.accounts:9,} {row.agreed:23,} {row.genuine:8,} {row.reversed:21,}")
+    click.echo("Of accounts that nobody looked at later this says nothing, and people look where a policy points them.")
+
+
+def _backtest_json(result: Backtest) -> dict[str, Any]:
+    return {
+        "policy": result.policy,
+        "runs": result.runs,
+        "tiers": {tier: vars(row) | {"looked_at": row.looked_at} for tier, row in result.tiers.items()},
+    }
