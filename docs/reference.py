@@ -275,12 +275,16 @@ def predicates() -> str:
     lines = [
         "# Predicates of the policy",
         "",
-        "What `when` in a policy's rules may ask, besides `all`, `any` (lists) and `not`. What a rule takes is a value, or a map of the parameters named;",
-        "`setting` is the parameter of the policy file. How to write rules: [the policy](../how-to/policy.md).",
+        "What `when` in a policy's rules may ask, besides `all`, `any` (lists) and `not`. A predicate takes a value, or a",
+        "map of parameters; `setting` is the parameter of the policy file. How to: [the policy](../how-to/policy.md).",
         "",
         "| predicate | asks | speaks | family |",
         "|---|---|---|---|",
-        *(row([f"`{p.name}`", p.asks, p.speaks, ", ".join(p.family) or "none"]) for p in PREDICATES.values()),
+        *(
+            line
+            for p in PREDICATES.values()
+            for line in row(f"`{p.name}`", p.asks, p.speaks, ", ".join(p.family) or "none")
+        ),
         "",
     ]
     return "\n".join(lines)
