@@ -275,8 +275,8 @@ def predicates() -> str:
     lines = [
         "# Predicates of the policy",
         "",
-        "What `when` in a policy's rules may ask, besides `all`, `any` (lists) and `not`. A predicate takes a value, or a",
-        "map of parameters; `setting` is the parameter of the policy file. How to: [the policy](../how-to/policy.md).",
+        "What `when` in a policy's rules may ask, besides `all`, `any` (lists) and `not`. A predicate takes a value,",
+        "or a map of parameters; `setting` is the parameter of the policy file. How to: [the policy](../how-to/policy.md).",
         "",
         "| predicate | asks | speaks | family |",
         "|---|---|---|---|",
