@@ -11,15 +11,18 @@ So membership of a network, a score and what a model of texts says never lead ab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
-from api.evidence import DAY, Evidence
+from api.evidence import DAY, GRAVE, Evidence
 from api.facts import AccountFacts, LabelFact, NetworkFact, ReviewFact
 from api.parameters import Parameters
+from api.predicates import MOST_PEOPLE
 from api.ruleset import TIERS, RuleSet
 from api.yamltext import Marked
 
 NONE, WATCH, WARN, RESTRICT, BAN = range(5)
+MOST = MOST_PEOPLE + 1  # more than any rule can ask for
 _NOW = 4_000_000_000_000_000
 
 
@@ -38,9 +41,8 @@ def ceiling(e: Evidence) -> int:
 def check(rules: RuleSet, source: Marked, policy: Parameters) -> None:
     """Refuse rules that give somebody more than the ceiling: told when a policy is loaded, not found out later.
 
-    Rules that raise a tier are monotone (api.expressions), so the strongest facts of a weak kind stand for many facts
-    of that kind; not for all, which is why `ceiling` is asked again at each judgement. Raises InputError naming the
-    rule's line and column.
+    Rules that raise a tier are monotone (api.expressions), so the strongest facts of each weak kind stand for all
+    facts of that kind. Raises InputError naming the rule's line and column.
     """
     for what, facts in _probes(policy):
         e = Evidence(facts, policy, None)
@@ -55,51 +57,73 @@ def check(rules: RuleSet, source: Marked, policy: Parameters) -> None:
 
 
 def _probes(policy: Parameters) -> Iterator[tuple[str, AccountFacts]]:
-    """The strongest facts of each weak kind, and what that kind is called."""
+    """The strongest facts of each kind that stays below a tier, and what that kind is called.
+
+    They are the largest elements of what `ceiling` turns away: monotone rules hold for one of them, or for none there.
+    """
+    expired = policy.occasional.strike_days + 1
+    some = policy.reviews.agreeing - 1
+    one, often = [1], [1 + i * policy.occasional.occasion_days for i in range(MOST)]
+    labelled, stated = _labels(["ai_hosted"], often), _labels(["ai_hosted", *GRAVE], often)
+    agreed = _reviews(dict.fromkeys(("ai_hosted", *GRAVE), MOST), often)
     tool = policy.hosting_tools[0] if policy.hosting_tools else None
-    tools = ("registered_by_tool", "whole_history_ai")
-    for role in ("core", "periphery", "bridge"):
-        for target in ("coordinated", "ai_hosted"):
-            weak = _weak(role, target)
-            yield "for a network, a score and texts alone", weak
-            one = (_label("ai_hosted", 1),)
-            yield "for one label of AI hosting", _alone(labels=one)
-            people = tuple(_review(str(i), d, 1) for i in range(1000) for d in ("ai_hosted",))
-            yield (
-                "without a grave condition",
-                weak.model_copy(update={"labels": _often("ai_hosted"), "reviews": people}),
-            )
-            single = tuple(_review("one", d, 1) for d in (*tools, "ai_hosted"))
-            yield (
-                "on one reviewer's word for a grave condition",
-                weak.model_copy(update={"labels": _often("ai_hosted"), "reviews": single}),
-            )
-            yield "on one reviewer's word alone", _alone(reviews=single)
-    stated = tuple(label for name in ("ai_hosted", *tools) for label in _often(name))
-    yield "on the platform's word alone, one family of evidence", _alone(labels=stated, registration_client=tool)
-    agreed = tuple(_review(str(i), d, 1) for i in range(1000) for d in (*tools, "ai_hosted"))
-    yield "on reviews alone, one family of evidence", _alone(reviews=agreed)
-    if policy.ban.families > 2:
-        yield "on two families of evidence", _alone(labels=stated, registration_client=tool, reviews=agreed)
+    platform = {"labels": stated, "registration_client": tool}
+    for network in _strong(policy):
+        yield from _each("for a network, a score and texts alone", network)
+        doubted = _reviews({"ai_hosted": MOST, **dict.fromkeys(GRAVE, some)}, often)
+        yield from _each("without an established grave condition", network, labels=labelled, reviews=doubted)
+        old = {"labels": _labels(["ai_hosted"], [expired]), "reviews": _reviews({"ai_hosted": MOST}, [expired])}
+        yield from _each("for findings that have expired; ask for strikes_at_least", network, **old)
+        if policy.ban.families > 2:
+            yield from _each("on two families of evidence", network, **platform)
+            yield from _each("on two families of evidence", network, reviews=agreed)
+    for network in _below(policy):
+        yield from _each("for one label of AI hosting", network, labels=_labels(["ai_hosted"], one))
+        single = _reviews({"ai_hosted": MOST, **dict.fromkeys(GRAVE, some)}, one)
+        yield from _each("on reviews of one occasion that do not agree", network, reviews=single)
+        yield from _each("on the platform's word alone, one family of evidence", network, **platform)
+        yield from _each("on reviews alone, one family of evidence", network, reviews=agreed)
+        if policy.ban.families > 2:
+            yield from _each("on two families of evidence", network, **platform, reviews=agreed)
 
 
-def _alone(**given: object) -> AccountFacts:
-    base = {"as_of": _NOW, "run_age_days": 0.0, "in_window": True, "organic_share": 0.0}
-    return AccountFacts.model_validate({**base, **given})
+def _strong(policy: Parameters) -> list[NetworkFact]:
+    """The strongest networks that are a family of evidence."""
+    return [_network(role) for role in policy.network.roles]
 
 
-def _weak(role: str, target: str) -> AccountFacts:
-    network = NetworkFact(network_id="n", role=role, size=10**9, days=10**6, stability=1.0, density=1.0)
-    return _alone(network=network, score=1.0, score_target=target, text_share=1.0, texts_scored=10**9)
+def _below(policy: Parameters) -> list[NetworkFact]:
+    """The strongest networks that are none: by their role, or just below one of the bounds."""
+    rules = policy.network
+    found = [_network(role) for role in ("core", "periphery", "bridge") if role not in rules.roles]
+    for role in rules.roles:
+        if rules.min_stability > 0:
+            found.append(_network(role, stability=math.nextafter(rules.min_stability, 0.0)))
+        found.append(_network(role, size=rules.min_size - 1))
+    return found
 
 
-def _label(name: str, days: int) -> LabelFact:
-    return LabelFact.model_validate({"label": name, "at": _NOW - days * DAY})
+def _each(what: str, network: NetworkFact, **more: object) -> Iterator[tuple[str, AccountFacts]]:
+    """The facts with the highest score of each target, and the most that texts can say."""
+    base = {"as_of": _NOW, "run_age_days": 0.0, "in_window": True, "organic_share": 0.0, "network": network}
+    texts = {"text_share": 1.0, "texts_scored": 10**9}
+    for target in ("coordinated", "ai_hosted"):
+        yield what, AccountFacts.model_validate({**base, **texts, **more, "score": 1.0, "score_target": target})
 
 
-def _often(name: str) -> tuple[LabelFact, ...]:
-    return tuple(_label(name, days) for days in range(1, 3650, 7))
+def _network(role: str, size: int = 10**9, stability: float = 1.0) -> NetworkFact:
+    return NetworkFact(network_id="n", role=role, size=size, days=10**6, stability=stability, density=1.0)
 
 
-def _review(who: str, decision: str, days: int) -> ReviewFact:
-    return ReviewFact.model_validate({"reviewer": who, "decision": decision, "at": _NOW - days * DAY})
+def _labels(names: Sequence[str], days: Sequence[int]) -> tuple[LabelFact, ...]:
+    return tuple(LabelFact.model_validate({"label": n, "at": _NOW - d * DAY}) for n in names for d in days)
+
+
+def _reviews(people: Mapping[str, int], days: Sequence[int]) -> tuple[ReviewFact, ...]:
+    """So many people for each decision; one of them on each of the days, the others on the first."""
+    found = [(decision, f"p{i}", days[0]) for decision, n in people.items() for i in range(n)]
+    found += [(decision, "p0", day) for decision, n in people.items() if n for day in days[1:]]
+    return tuple(
+        ReviewFact.model_validate({"reviewer": who, "decision": decision, "at": _NOW - day * DAY})
+        for decision, who, day in found
+    )

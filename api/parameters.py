@@ -36,7 +36,7 @@ class LabelRules(_Rules):
 class ReviewRules(_Rules):
     """How many reviewers must agree, and how long the review queue may grow at one publication."""
 
-    agreeing: int = Field(ge=2)
+    agreeing: int = Field(ge=2, le=50)
     queue_limit: int = Field(ge=0)
 
 
@@ -51,7 +51,7 @@ class OccasionalRules(_Rules):
 
     occasion_days: int = Field(ge=1)
     strike_days: int = Field(ge=1)
-    restrict_after: int = Field(ge=2)
+    restrict_after: int = Field(ge=2, le=50)
 
 
 class ProtectionRules(_Rules):

@@ -21,7 +21,9 @@ Setting = Literal["setting"]
 Yes = Literal[True]
 Grave = Literal["registered_by_tool", "whole_history_ai"]
 Finding = Literal["ai_hosted", "registered_by_tool", "whole_history_ai"]
-Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+MOST_PEOPLE = 50  # that a rule can ask for; of strikes too
+Count = Annotated[int, Field(strict=True, ge=1, le=MOST_PEOPLE)]
+Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -310,7 +312,7 @@ _ALL = (
         "It was found genuine within so many days.",
         _FOR,
         (),
-        Count,
+        Days,
         _genuine,
     ),
     Predicate(

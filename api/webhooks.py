@@ -144,10 +144,12 @@ def held_from(tx: Connection) -> int | None:
 def unsent(tx: Connection, account_id: str) -> bool:
     """Whether an event of an account may still be sent to some endpoint."""
     cursor = tx.execute(select(func.min(endpoints.c.cursor))).scalar_one()
+    if cursor is None:
+        return False
     mine = outbox_table.c.payload["account_id"].as_string() == account_id
     later = select(outbox_table.c.seq).where(mine, outbox_table.c.kind == ENFORCEMENT, outbox_table.c.seq > cursor)
     held = select(waiting.c.seq).where(waiting.c.account_id == account_id, waiting.c.dead_at.is_(None))
-    return cursor is not None and any(tx.execute(found.limit(1)).first() is not None for found in (later, held))
+    return any(tx.execute(found.limit(1)).first() is not None for found in (later, held))
 
 
 def wants(row: Row[Any], payload: dict[str, Any]) -> bool:

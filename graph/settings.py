@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     api_key_max_days: int | None = Field(None, ge=1, le=3650, description="days after which every API key ends")
     oidc_issuer: str | None = Field(
-        None, pattern=r"^https://[^\s#?]+$", description="identity provider whose tokens (JWT) people may come with"
+        None, pattern=r"^https:[/]{2}[^\s#?]+$", description="identity provider whose tokens (JWT) people may come with"
     )
     oidc_audience: str | None = Field(None, min_length=1, description="what a token's `aud` must hold")
     oidc_jwks: str | None = Field(

@@ -45,6 +45,7 @@ HOSTS = re.compile(
     r"127\.0\.0\.1|localhost|\[::1\]|([\w.-]+\.)?(example|test|invalid)(\.\w+)?|www\.apache\.org|[^\x00-\x7f]\S*"
     r"|www\.w3\.org|json-schema\.org|(cv\.)?iptc\.org|ns\.adobe\.com|www\.tc260\.org\.cn|graphml\.graphdrawing\.org"
     r"|(www\.)?gexf\.net"
+    r"|(\d+\.){3}\d+|\[[0-9a-f:.]+(%\w+)?\]"  # addresses are no hosts of packages
 )
 
 

@@ -109,7 +109,7 @@ def test_commands(platform: Platform, policy: Policy, tmp_path: Path) -> None:
         line = [sys.executable, "-m", "shoal", "policy", *arguments, "--dir", str(platform.place.root)]
         done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
+        return done.stderr if code else done.stdout
 
     assert "nothing is published yet" in shoal("shadow", str(candidate), code=3)
     publish(banned_network(platform), platform.place.log, engine, policy=policy, actor="t")

@@ -139,7 +139,7 @@ def test_only_accounts_of_the_sample_and_not_by_the_proposer(people: People) -> 
     inside = seen["sample"]["accounts"][0]
     outside = next(f"bot-n1-{i:04d}" for i in range(8) if f"bot-n1-{i:04d}" not in seen["sample"]["accounts"])
     body = {"decision": "registered_by_tool", "reason": "looked", "action_id": action_id}
-    assert rob.post("/v1/reviews", {**body, "account_id": outside}).status_code == 422
+    assert rob.post("/v1/reviews", {**body, "account_id": outside}).status_code == 409
     assert ann.post("/v1/reviews", {**body, "account_id": inside}).status_code == 403
     assert rob.post("/v1/reviews", {**body, "account_id": inside, "action_id": "na-none"}).status_code == 404
 

@@ -389,7 +389,7 @@ def test_no_address_that_is_not_public(address: Any) -> None:
         "https://platform.example/\n",
         f"https://platform.example/{'x' * 2000}",
         "javascript:alert(1)",
-        "https://[",
+        "HTTPS://[",
     ],
 )
 def test_urls_that_are_not_taken(url: str, engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """What the API costs: a verdict beside the barest route, a batch beside a single one, and mixed load for minutes.
 
-    .venv/bin/python bench/api.py [--accounts N] [--requests N] [--minutes M] [--postgresql URL]
+    .venv/bin/python bench/answering.py [--accounts N] [--requests N] [--minutes M] [--postgresql URL]
 
 The server is a process of its own, as `shoal serve` starts it: keys, limits, request ids, log lines (to nowhere),
 metrics and audit are on. `bare` is another: one FastAPI route that reads one indexed row of a SQLite file by the
