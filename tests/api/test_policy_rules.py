@@ -162,7 +162,7 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 @given(policies(), st.lists(everybody, min_size=10, max_size=10))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_no_policy_breaks_the_ceilings(policy: Policy, people: list[AccountFacts]) -> None:
     for facts in people:
         found = judge(facts, policy)
@@ -188,7 +188,7 @@ def test_under_no_policy_does_weaker_evidence_raise_a_tier(policy: Policy, peopl
 
 
 @given(policies(), everybody, st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_under_no_policy_do_names_or_order_matter(policy: Policy, facts: AccountFacts, random: Any) -> None:
     mixed = [list(facts.labels), list(facts.reviews)]
     for items in mixed:
@@ -201,7 +201,7 @@ def test_under_no_policy_do_names_or_order_matter(policy: Policy, facts: Account
 
 
 @given(trees, st.sampled_from(["warn", "restrict", "ban"]), everybody)
-@settings(max_examples=400, deadline=None, phases=QUICK)
+@settings(max_examples=150, deadline=None, phases=QUICK)
 def test_whatever_loads_stays_below_the_ceiling_without_it(
     tree: dict[str, Any], tier: str, facts: AccountFacts
 ) -> None:

@@ -140,7 +140,7 @@ def test_everything_is_received_once_and_in_order_when_nothing_fails(engine: Eng
     kinds=st.lists(st.sampled_from([500, 404, 302, "lost", "429/7200"]), min_size=4, max_size=4),
     crashes=st.lists(st.integers(1, 30), max_size=4),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_at_least_once_and_in_order_whatever_fails(
     tmp_path_factory: pytest.TempPathFactory,
     accounts: list[str],
