@@ -31,8 +31,11 @@ def all_storable(values: list[str]) -> list[str]:
     return values
 
 
-Id = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(storable)]
-Text = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S"), AfterValidator(storable)]
+NO_NUL = r"^[^\x00]*$"
+Id = Annotated[str, Field(min_length=1, max_length=512, pattern=NO_NUL), AfterValidator(storable)]
+Text = Annotated[
+    str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$"), AfterValidator(storable)
+]
 INTEGRAL = BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)  # 3.0 is 3 in JSON
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -45,7 +48,7 @@ class BatchGet(_Request):
     """Ids to answer verdicts of, in this order."""
 
     account_ids: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=512)]],
+        list[Annotated[str, Field(min_length=1, max_length=512, pattern=NO_NUL)]],
         Field(min_length=1, max_length=MAX_IDS),
         AfterValidator(all_storable),
     ]
