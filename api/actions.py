@@ -13,10 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from api import audit, brakes, judging, previewing, sampling, states
-from api.brakes import HOUR, Hold
-from api.clock import iso
+from api.brakes import Hold
+from api.clock import DAY, HOUR, iso
 from api.judging import Context
-from api.policy import DAY
 from api.sampling import Sample
 from api.tables import approvals, network_actions, networks, overrides, publications, targets
 from graph.errors import ConflictError, DeniedError, InputError, NothingFoundError

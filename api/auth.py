@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, RowMapping, insert, select, update
 
 from api import audit, persons
+from api.clock import DAY
 from api.clock import now as clock
 from api.store import reading, writing
 from api.tables import api_keys
@@ -32,7 +33,6 @@ SCOPES = {
 }
 _PREFIX = "shoal"
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
-DAY = 86_400_000_000
 MAX_OVERLAP = 30 * DAY
 
 

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select
 
 from api import audit, states
+from api.clock import HOUR
 from api.judging import Context
 from api.tables import accounts, batches, kill_switch, overrides, publications, reviews, targets
 from graph.errors import ConflictError
 
-HOUR = 3_600_000_000
 CAPS = {
     "per_action": "applied by this action",
     "per_hour": "applied by all actions within 60 minutes",

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from api.evidence import DAY, GRAVE, Evidence
+from api.clock import DAY
+from api.evidence import GRAVE, Evidence
 from api.facts import AccountFacts, LabelFact, NetworkFact, ReviewFact
 from api.parameters import Parameters
 from api.predicates import MOST_PEOPLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -80,11 +81,8 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
             click.echo("The worker runs. Ctrl-C ends it.")
             rooms.work(engine, place, every=every, go_on=go_on)
             return
-        sender = Sender(Allowed.parse(settings().webhook_allow))
-        try:
+        with closing(Sender(Allowed.configured())) as sender:
             done = rooms.once(engine, place, go_on, sender)
-        finally:
-            sender.close()
     sent = f" {done.sent:,} events sent to webhooks." if done.sent else ""
     click.echo(
         f"{done.actions:,} actions carried on, {done.events:,} events, {done.labels:,} labels "

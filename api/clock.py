@@ -6,6 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+SECOND = 1_000_000  # lengths of time, in microseconds
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

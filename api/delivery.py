@@ -22,17 +22,16 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, or_, selec
 from standardwebhooks import Webhook
 
 from api import webhooks
-from api.clock import iso
+from api.clock import SECOND, iso
 from api.clock import now as clock
 from api.logs import logger
 from api.outbound import RefusedError, Sender
-from api.outbox import ENFORCEMENT
+from api.outbox import ENFORCEMENT, last_seq
 from api.store import reading, writing
 from api.tables import outbox
 from api.tables import webhook_endpoints as endpoints
 from api.tables import webhook_waiting as waiting
 
-SECOND = 1_000_000
 SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)  # seconds after each failure; then it is dead
 GIVE_UP_AFTER = 5 * 86400 * SECOND  # an endpoint that answered nothing well for so long is disabled
 LONGEST_WAIT = 86400  # seconds that a receiver may ask for
@@ -92,8 +91,7 @@ def _anything(engine: Engine, endpoint_id: str, at: int) -> bool:
     """Whether there is something to do for an endpoint: looking costs no write."""
     with reading(engine) as tx:
         row = webhooks.find(tx, endpoint_id)
-        newest = tx.execute(select(func.max(outbox.c.seq)).where(outbox.c.kind == ENFORCEMENT)).scalar_one()
-        return (newest or 0) > row.cursor or bool(_due(tx, endpoint_id, at))
+        return last_seq(tx) > row.cursor or bool(_due(tx, endpoint_id, at))
 
 
 def _lease(engine: Engine, endpoint_id: str, at: int) -> str | None:

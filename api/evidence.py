@@ -8,10 +8,10 @@ is decided here, in code: no rule of a policy can make a family of something els
 
 from __future__ import annotations
 
+from api.clock import DAY
 from api.facts import AccountFacts, LabelFact, NetworkFact, ReviewFact
 from api.parameters import Parameters
 
-DAY = 86_400_000_000
 GRAVE = ("registered_by_tool", "whole_history_ai")
 
 

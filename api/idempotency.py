@@ -18,12 +18,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, select, tuple_
 
 from api.audit import canonical_sha256
+from api.clock import DAY
 from api.clock import now as clock
 from api.store import reading, writing
 from api.tables import idempotency
 from graph.errors import ConflictError, InputError
 
-DAY = 86_400_000_000
 PAGE = 5_000
 
 

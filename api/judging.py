@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import canonical_sha256
+from api.clock import DAY
 from api.facts import AccountFacts
-from api.policy import DAY, TIERS, Judgement, Reason, judge, rank
+from api.policy import TIERS, Judgement, Reason, judge, rank
 from api.rules import Policy, parse
 from api.tables import accounts, members, networks, policies, publications, verdicts
 from graph.errors import ConflictError

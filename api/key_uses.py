@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, bindparam, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.clock import HOUR
 from api.clock import now as clock
 from api.store import reading, writing
 from api.tables import api_keys, audit, network_actions
@@ -18,7 +19,6 @@ from graph.errors import NothingFoundError, ShoalError
 if TYPE_CHECKING:
     from api.auth import Caller
 
-HOUR = 3_600_000_000
 _log = logging.getLogger("shoal.keys")
 
 

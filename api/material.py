@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from api.clock import DAY
 from api.facts import AccountFacts, LabelFact, NetworkFact, ReviewFact
-from api.policy import DAY
 from api.rules import Policy
 from graph.errors import IntegrityError
 from graph.log import EventLog

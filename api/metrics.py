@@ -14,16 +14,15 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 
 from api import brakes, networks
+from api.clock import DAY, SECOND
 from api.clock import now as clock
 from api.store import reading
-from api.tables import audit_head, network_actions, outbox, penalties, publications, reversals, review_queue
+from api.tables import audit_head, network_actions, outbox, penalties, reversals, review_queue
 from api.tables import networks as networks_table
 from graph.errors import ShoalError
 
 CACHE_SECONDS = 5.0
-DAY = 86_400_000_000
 RECENT_DAYS = 30
-SECOND = 1_000_000
 
 
 class StoreMetrics(Collector):
@@ -74,10 +73,7 @@ def _publication(tx: Connection) -> Iterator[Metric]:
     yield _gauge(
         "shoal_run_age_seconds", "Since the end of what the published run saw", (at - current.window_until) / SECOND
     )
-    published = tx.execute(
-        select(publications.c.published_at).where(publications.c.publication_id == current.publication_id)
-    ).scalar_one()
-    yield _gauge("shoal_publication_age_seconds", "Since the run was published", (at - published) / SECOND)
+    yield _gauge("shoal_publication_age_seconds", "Since the run was published", (at - current.published_at) / SECOND)
     mine = networks_table.c.publication_id == current.publication_id
     tiers = tx.execute(select(networks_table.c.tier, func.count()).where(mine).group_by(networks_table.c.tier))
     yield _by("shoal_networks", "Networks of the current publication", "tier", dict(map(tuple, tiers)))

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from graph.errors import DeniedError, InputError
+from graph.settings import settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -53,6 +54,11 @@ class Allowed:
                     ) from error
                 hosts.add(item)
         return cls(frozenset(hosts), tuple(networks))
+
+    @classmethod
+    def configured(cls) -> Allowed:
+        """As SHOAL_WEBHOOK_ALLOW says. Raises InputError."""
+        return cls.parse(settings().webhook_allow)
 
     def takes(self, host: str, address: Address) -> bool:
         """Whether this host at this address is allowed by name or network."""

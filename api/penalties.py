@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from api.policy import DAY, rank
+from api.clock import DAY
+from api.policy import rank
 from api.rules import Policy
 from api.tables import penalties, reversals
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.ceilings import WATCH, ceiling
-from api.evidence import DAY, GRAVE, Evidence, genuine_at
+from api.clock import DAY
+from api.evidence import GRAVE, Evidence, genuine_at
 from api.facts import AccountFacts
 from api.rules import Policy
 from api.ruleset import TIERS, RuleSet
 
-__all__ = ["DAY", "GRAVE", "TIERS", "Judgement", "Reason", "judge", "rank"]
+__all__ = ["GRAVE", "TIERS", "Judgement", "Reason", "judge", "rank"]
 
 
 def rank(tier: str) -> int:

@@ -12,7 +12,10 @@ from api.place import store_in, workspace_in
 from graph.console import dir_option
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from api.comparing import Backtest, Shadow
+    from api.judging import Context
     from api.rules import Policy
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -47,11 +50,17 @@ def show(folder: Path | None, *, published: bool) -> None:
     if not published:
         click.echo(chosen(None).text, nl=False)
         return
+    with store_in(folder) as engine:
+        click.echo(_published(engine).policy.text, nl=False)
+
+
+def _published(engine: Engine) -> Context:
+    """The current publication and its policy. Raises ConflictError before the first."""
     from api.judging import required
     from api.store import reading
 
-    with store_in(folder) as engine, reading(engine) as tx:
-        click.echo(required(tx).policy.text, nl=False)
+    with reading(engine) as tx:
+        return required(tx)
 
 
 @policy.command("shadow")
@@ -63,14 +72,11 @@ def shadow(file: Path, limit: int, folder: Path | None, *, as_json: bool) -> Non
     """Compare a candidate with the published policy: who would be judged otherwise now, and why. Changes nothing."""
     from api import comparing
     from api.clock import now
-    from api.judging import required
-    from api.store import reading
     from graph.console import progress
 
     place, candidate = workspace_in(folder), chosen(file)
     with store_in(folder) as engine:
-        with reading(engine) as tx:
-            context = required(tx)
+        context = _published(engine)
         run = place.runs.get(context.run_id)
         with progress(f"judging run {run.run_id} twice"):
             found = comparing.shadow(run, place.log, engine, context.policy, candidate, now())
@@ -112,15 +118,12 @@ def _shadow_json(found: Shadow) -> dict[str, Any]:
 def backtest(file: Path, runs: int, folder: Path | None, *, as_json: bool) -> None:
     """Judge past runs as on their day, by a candidate and by the published policy, beside what was found later."""
     from api import comparing
-    from api.judging import required
-    from api.store import reading
     from graph.console import progress
     from graph.errors import ConflictError
 
     place, candidate = workspace_in(folder), chosen(file)
     with store_in(folder) as engine:
-        with reading(engine) as tx:
-            active = required(tx).policy
+        active = _published(engine).policy
         kept = {run.run_id for run in place.runs.all()}
         named = comparing.past_runs(engine, runs)
         past = [place.runs.get(name) for name in named if name in kept]

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from api.evidence import DAY, GRAVE, Evidence, genuine_at
+from api.clock import DAY
+from api.evidence import GRAVE, Evidence, genuine_at
 from api.parameters import Parameters
 
 Test = Callable[[Evidence], bool]

@@ -129,14 +129,16 @@ def _methods(app: FastAPI, request: Request) -> str:
     return ", ".join(sorted(found[said])) if said is not None else ""
 
 
-_USUAL = (400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 431, 503)
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": HTTPStatus(status).phrase,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status in _USUAL
-}
+_USUAL = (400, 401, 403, 404, 409, 413, 415, 422, 429, 431, 503)
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems in the OpenAPI document, by status."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+RESPONSES = described(*_USUAL)
 RESPONSES[429]["headers"] = {
     "Retry-After": {"description": "Seconds until the same would be let through", "schema": {"type": "integer"}}
 }

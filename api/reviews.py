@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select
 
 from api import actions, audit, judging, outbox
-from api.clock import iso
+from api.clock import DAY, iso
 from api.facts import AccountFacts, ReviewFact
 from api.judging import Context
-from api.policy import DAY
 from api.tables import accounts, review_queue, reviews
 
 NOT_A_LABEL = "unsure"

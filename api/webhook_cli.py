@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -24,10 +25,9 @@ def add(url: str, types: tuple[str, ...], folder: Path | None) -> None:
     """Send what happens from now on to URL, and print the secret that it is signed with. It is not shown again."""
     from api import webhooks
     from api.outbound import Allowed
-    from graph.settings import settings
 
     with store_in(folder) as engine:
-        endpoint_id, secret = webhooks.add(engine, url, types, Allowed.parse(settings().webhook_allow), actor=actor())
+        endpoint_id, secret = webhooks.add(engine, url, types, Allowed.configured(), actor=actor())
     click.echo(f"{endpoint_id}  {secret}")
 
 
@@ -58,17 +58,14 @@ def test(endpoint_id: str, folder: Path | None) -> None:
     from api.outbound import Allowed, Sender
     from api.store import reading
     from graph.errors import UnavailableError
-    from graph.settings import settings
 
     with store_in(folder) as engine, reading(engine) as tx:
         row = webhooks.find(tx, endpoint_id)
     at = now()
     payload = {"type": "shoal.test", "account_id": "", "at": iso(at)}
-    sender = Sender(Allowed.parse(settings().webhook_allow))
-    try:
-        why, _, _ = delivery.attempt(sender, row, delivery.Item(0, "", f"shoal.test:{at}", payload, 0, held=False), at)
-    finally:
-        sender.close()
+    item = delivery.Item(0, "", f"shoal.test:{at}", payload, 0, held=False)
+    with closing(Sender(Allowed.configured())) as sender:
+        why, _, _ = delivery.attempt(sender, row, item, at)
     if why is not None:
         raise UnavailableError(f"{row.url}: {why}")
     click.echo(f"{row.url} received it.")

@@ -17,7 +17,7 @@ from api import audit
 from api.audit import Entry
 from api.clock import now as clock
 from api.outbound import Allowed, check_url
-from api.outbox import ENFORCEMENT
+from api.outbox import ENFORCEMENT, last_seq
 from api.store import reading, writing
 from api.tables import outbox as outbox_table
 from api.tables import webhook_endpoints as endpoints
@@ -25,7 +25,6 @@ from api.tables import webhook_waiting as waiting
 from graph.errors import ConflictError, InputError, NothingFoundError
 
 TYPES = ("penalty.applied", "penalty.reversed")
-HOUR = 3_600_000_000
 
 
 def add(engine: Engine, url: str, types: Sequence[str], allowed: Allowed, *, actor: str) -> tuple[str, str]:
@@ -39,7 +38,7 @@ def add(engine: Engine, url: str, types: Sequence[str], allowed: Allowed, *, act
         raise InputError(f"no event is called {', '.join(unknown)}; there are {', '.join(TYPES)}")
     endpoint_id, secret, at = f"wh-{secrets.token_hex(8)}", _secret(), clock()
     with writing(engine) as tx:
-        last = tx.execute(select(func.max(outbox_table.c.seq))).scalar_one() or 0
+        last = last_seq(tx)
         row = {
             "endpoint_id": endpoint_id,
             "url": url,

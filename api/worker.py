@@ -11,6 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, RowMapping, update
 
 from api import actions, delivery, execution, idempotency, outbox, webhooks
+from api.clock import DAY
 from api.clock import now as clock
 from api.outbound import Allowed, Sender
-from api.policy import DAY
 from api.store import reading, writing
 from api.tables import targets
 from graph.errors import ConflictError, IntegrityError
@@ -91,15 +92,12 @@ def _prune(engine: Engine) -> None:
 
 def work(engine: Engine, folder: Workspace, *, every: float, go_on: Callable[[], bool]) -> None:
     """Pass after pass until `go_on` says no, resting `every` seconds when idle."""
-    sender = Sender(Allowed.parse(settings().webhook_allow))
-    try:
+    with closing(Sender(Allowed.configured())) as sender:
         while go_on():
             done = once(engine, folder, go_on, sender)
             rest = time.monotonic() + every
             while (done.idle or done.waiting) and go_on() and time.monotonic() < rest:
                 time.sleep(0.05)
-    finally:
-        sender.close()
 
 
 def deliver_events(engine: Engine, feed: Path) -> int:

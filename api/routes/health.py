@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from api import networks
 from api.answers import Health
 from api.auth import Caller
-from api.problems import RESPONSES
+from api.problems import RESPONSES, described
 from api.routes.access import Store, caller_with
 from api.store import HEAD, reading, revision
 from graph.errors import UnavailableError
@@ -25,7 +25,7 @@ def alive() -> dict[str, Any]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", response_model=Health, responses={503: RESPONSES[503]})
+@router.get("/readyz", response_model=Health, responses=described(503))
 def ready(store: Store) -> dict[str, Any]:
     """The decision store answers, its schema is this version's, and something is published."""
     if revision(store) != HEAD:

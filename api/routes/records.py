@@ -12,7 +12,7 @@ from api.answers import AuditPage, Checkpoint, FeedPage, PenaltyPage
 from api.auth import Caller
 from api.clock import iso
 from api.clock import now as clock
-from api.problems import RESPONSES
+from api.problems import RESPONSES, described
 from api.routes.access import STORABLE, Cursor, Limit, NumberCursor, Store, caller_with, id_in_path, number, text_cursor
 from api.store import reading
 from api.tables import audit
@@ -23,7 +23,7 @@ router = APIRouter(tags=["records"])
 Exactly = Annotated[str | None, Query(min_length=1, max_length=512, pattern=STORABLE)]
 
 
-@router.get("/v1/feed", response_model=FeedPage, responses=RESPONSES)
+@router.get("/v1/feed", response_model=FeedPage, responses={**RESPONSES, **described(410)})
 def feed(
     store: Store,
     _caller: Annotated[Caller, Depends(caller_with("verdict:read"))],

@@ -128,10 +128,9 @@ def test_reads_and_refused_requests_leave_nothing(people: People, engine: Engine
 # ---- a database that cannot be written
 
 
-def test_a_postgresql_that_turns_read_only_and_back(people: People, engine: Engine, engine_name: str) -> None:
-    """As a failover does it: under the running server. SQLite's is in test_decision_store."""
-    if engine_name != "postgresql":
-        pytest.skip("a SQLite file that is read-only stays so while it is open: test_decision_store has it")
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_a_postgresql_that_turns_read_only_and_back(people: People, engine: Engine) -> None:
+    """As a failover does it: under the running server. A SQLite file that is read-only is in test_decision_store."""
     ann = people("ann", ALL)
     body = {"account_id": "bot-n1-0000", "decision": "unsure", "reason": "a look"}
     server = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
