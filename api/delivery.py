@@ -125,7 +125,9 @@ def _round(
         if webhooks.find(tx, endpoint_id).lease != lease:
             return 0, False
         _record(tx, row, outcome, last, rng, now())
-    return len(outcome.received), bool(outcome.received or last > row.cursor) and not outcome.gone
+    # a receiver that takes nothing is asked again in the next pass: nobody else's work waits for its timeouts
+    better = bool(outcome.received) or (last > row.cursor and not outcome.failed)
+    return len(outcome.received), better and not outcome.gone
 
 
 def _due(tx: Connection, endpoint_id: str, at: int) -> list[Item]:

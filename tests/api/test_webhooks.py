@@ -203,6 +203,17 @@ def test_one_account_that_fails_stops_no_other(engine: Engine) -> None:
     assert more[0] not in sender.seen, "an event of the account still waits"
 
 
+def test_a_receiver_that_takes_nothing_holds_up_one_batch_a_pass(engine: Engine) -> None:
+    """What else the worker does waits for one round of its timeouts, not for all that there is to send."""
+    endpoint(engine)
+    happened(engine, [f"a{n}" for n in range(3 * delivery.BATCH)])
+    sender = Scripted(lambda *_: "lost")
+    assert delivery.deliver(engine, sender, random.Random(1)) == 0
+    assert len(sender.seen) == delivery.BATCH
+    assert delivery.deliver(engine, sender, random.Random(1)) == 0
+    assert len(sender.seen) == 2 * delivery.BATCH
+
+
 def test_after_three_days_an_event_is_dead_and_can_be_tried_again(engine: Engine) -> None:
     endpoint_id, _ = endpoint(engine)
     seqs = happened(engine, ["a", "b", "a"])
