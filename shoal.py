@@ -389,13 +389,14 @@ def _detect_and_score(
 
 
 def _publish(workspace: Workspace, done: Run) -> None:
+    from api.candidates import for_publication
     from api.publish import publish
-    from api.rules import load
     from api.store import configured
     from graph.settings import settings
 
     with configured(workspace.root) as engine, progress("publishing"):
-        report = publish(done, workspace.log, engine, policy=load(settings().policy), actor="cli:run")
+        policy = for_publication(engine, settings().policy)
+        report = publish(done, workspace.log, engine, policy=policy, actor="cli:run")
     tiers = ", ".join(f"{count:,} {tier}" for tier, count in sorted(report.tiers.items()))
     click.echo(f"Published under policy {report.policy_version}: {tiers or 'no verdicts'}.")
 

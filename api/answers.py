@@ -30,16 +30,22 @@ class ReasonOut(BaseModel):
 
 
 class VerdictVersion(BaseModel):
-    """One version of a verdict."""
+    """One version of a verdict.
+
+    `families`: evidence that counts as independent of one another; `strengths`: `weak` or `strong` of each there is
+    any of. `model_sha256`: of the model that scored the run.
+    """
 
     version: int
     tier: str
     reasons: list[ReasonOut]
     families: list[str]
+    strengths: dict[str, str]
     protections: list[str]
     network_id: str | None
     score: Score | None
     run_id: str
+    model_sha256: str | None
     policy_version: str
     policy_sha256: str
     cause: str
@@ -62,6 +68,15 @@ class AccountVerdict(BaseModel):
     tier: str
     verdict: CurrentVerdict | None
     penalty: Penalty
+
+
+class NetworkVerdict(BaseModel):
+    """A network's present tier (`none` where its verdict expired) and its verdict."""
+
+    network_id: str
+    known: bool
+    tier: str
+    verdict: CurrentVerdict | None
 
 
 class Batch(BaseModel):
@@ -286,6 +301,80 @@ class ReviewOut(BaseModel):
     account_id: str
     decision: str
     tier: str | None
+
+
+class PolicyEvent(BaseModel):
+    """Something a person did to a policy: submitted, withdrawn or activated."""
+
+    event: str
+    actor: str
+    reason: str
+    at: str
+
+
+class Move(BaseModel):
+    """How many accounts have one tier under the policy in use, and another (or the same) under a candidate."""
+
+    before: str
+    after: str
+    accounts: int
+
+
+class ShadowOut(BaseModel):
+    """How a candidate compares with the policy of a publication: `stricter` of the `changed` would rise."""
+
+    publication_id: int
+    active_sha256: str
+    judged: int
+    changed: int
+    stricter: int
+    moves: list[Move]
+    at: str
+
+
+class PolicyOut(BaseModel):
+    """A policy. `state`: candidate, active, retired, withdrawn, or unsubmitted (a publication took it from a file).
+
+    `published`: whether the present verdicts are under it. `shadow`: at the present publication, if it was compared.
+    """
+
+    sha256: str
+    version: str
+    state: str
+    published: bool
+    added_at: str
+    events: list[PolicyEvent]
+    shadow: ShadowOut | None
+
+
+class PolicyDetail(PolicyOut):
+    """A policy with its text."""
+
+    text: str
+
+
+class PolicyPage(BaseModel):
+    """A page of policies, newest first."""
+
+    policies: list[PolicyOut]
+    next_cursor: str | None
+
+
+class ShadowChange(BaseModel):
+    """An account that a candidate would judge otherwise, and what it would say."""
+
+    account_id: str
+    before: str
+    after: str
+    reasons: list[str]
+
+
+class ShadowPage(BaseModel):
+    """A page of the accounts that a candidate would judge otherwise."""
+
+    shadow: ShadowOut
+    changes: list[ShadowChange]
+    next_cursor: str | None
 
 
 class QueueItem(BaseModel):

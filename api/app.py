@@ -21,7 +21,7 @@ from api.idempotency import InFlight
 from api.metrics import StoreMetrics
 from api.middleware import BodyLimit, SecurityHeaders
 from api.observing import Observed, Requests
-from api.routes import actions, health, networks, records, reviews, switch, verdicts
+from api.routes import actions, health, networks, policies, records, reviews, switch, verdicts
 from api.runner import Runner
 from graph.settings import settings
 
@@ -73,7 +73,7 @@ def create_app(engine: Engine, *, carry_out: bool = True) -> FastAPI:
     app.add_middleware(CorrelationIdMiddleware, validator=lambda given: REQUEST_ID.fullmatch(given) is not None)
     if trusted := proxies(given.trusted_proxies):
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)
-    rooms = (verdicts, networks, actions, switch, reviews, records, health)
+    rooms = (verdicts, networks, actions, switch, reviews, policies, records, health)
     for routes in rooms:
         app.include_router(routes.router)
     app.state.routes = [route for routes in rooms for route in routes.router.routes]

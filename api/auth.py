@@ -28,6 +28,9 @@ SCOPES = {
     "action:execute": "execute, pause, resume and reverse approved network actions",
     "action:halt": "set and lift the kill switch",
     "review:write": "the review queue, and reviews",
+    "policy:read": "policies, and whom candidates would judge otherwise",
+    "policy:write": "submit and withdraw policies",
+    "policy:activate": "activate policies submitted by others",
     "audit:read": "the audit log",
     "metrics:read": "metrics for Prometheus",
 }

@@ -14,17 +14,31 @@ from graph.console import dir_option
 
 @click.command()
 @click.argument("run_id", metavar="RUN", default="CURRENT")
-@click.option("--policy", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Policy file.")
+@click.option(
+    "--policy",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Policy file (default: the activated policy, else SHOAL_POLICY, else the one that ships).",
+)
 @dir_option
 def publish(run_id: str, path: Path | None, folder: Path | None) -> None:
     """Make a run's conclusions what the API answers (RUN: an id, or CURRENT)."""
+    from api.candidates import for_publication
     from api.publish import publish as do
     from graph.console import progress
+    from graph.settings import settings
 
     place = workspace_in(folder)
-    run, policy = place.runs.get(run_id), policy_cli.chosen(path)
-    with store_in(folder) as engine, progress(f"Publishing {run.run_id}"):
-        report = do(run, place.log, engine, policy=policy, actor=actor())
+    run = place.runs.get(run_id)
+    with store_in(folder) as engine:
+        policy = for_publication(engine, path or settings().policy)
+        with progress(f"Publishing {run.run_id}"):
+            report = do(run, place.log, engine, policy=policy, actor=actor())
+    for shadow in report.shadows:
+        click.echo(
+            f"Candidate policy {shadow.candidate[:12]}: {len(shadow.changes):,} accounts would be judged otherwise, "
+            f"{shadow.stricter:,} more strictly."
+        )
     if not report.new and not report.verdicts_written:
         click.echo(f"Run {report.run_id} is published under policy {report.policy_version} already; nothing changed.")
         return

@@ -1,6 +1,6 @@
 """A candidate policy beside the one in use: what would change now (shadow), and how it would have done (backtest).
 
-Nothing is published, judged or kept. Both judge the same runs from the same log; a candidate that names other hosting
+No verdict is written. Both judge the same runs from the same log; a candidate that names other hosting
 tools or other thresholds reads its own facts. A backtest gives a policy only the reviews that there were when the run
 was made, and compares with what people found afterwards; of an account that nobody looked at later it says nothing.
 """
@@ -8,18 +8,18 @@ was made, and compares with what people found afterwards; of an account that nob
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, select
 
-from api import judging, material
+from api import judging, material, shadows
 from api.facts import AccountFacts
-from api.policy import GRAVE, TIERS, Judgement, rank
-from api.publish import wanted_names
+from api.policy import GRAVE, TIERS, Judgement
 from api.reviews import with_reviews
 from api.rules import Policy
-from api.store import reading
+from api.shadows import Change, Shadow
+from api.store import reading, writing
 from api.tables import penalties, publications, reversals, reviews
 from graph.log import EventLog
 from graph.runs import Run
@@ -27,34 +27,40 @@ from graph.runs import Run
 NOTHING = Judgement("none")
 
 
-@dataclass(frozen=True)
-class Change:
-    """An account that the candidate concludes otherwise about."""
-
-    account_id: str
-    before: Judgement
-    after: Judgement
-
-
-@dataclass(frozen=True)
-class Shadow:
-    """Two policies on one run. `moves`: (tier under the one in use, under the candidate) -> accounts."""
-
-    run_id: str
-    active: str
-    candidate: str
-    moves: Counter[tuple[str, str]]
-    changes: list[Change]
-
-    @property
-    def judged(self) -> int:
-        """How many accounts either policy has facts of."""
-        return sum(self.moves.values())
-
-
 def shadow(run: Run, log: EventLog, engine: Engine, active: Policy, candidate: Policy, at: int) -> Shadow:
     """Judge everybody of a run under both policies, as a publication at this time would."""
     one, two = (_conclusions(run, log, engine, policy, at, None) for policy in (active, candidate))
+    return _compare(run, active, one, candidate, two)
+
+
+def stand(
+    engine: Engine,
+    run: Run,
+    log: EventLog,
+    publication_id: int,
+    active: Policy,
+    concluded: Mapping[str, Judgement],
+    candidates: Sequence[Policy],
+    *,
+    actor: str,
+    at: int,
+) -> list[Shadow]:
+    """Compare candidates with what was just published (`concluded`), and keep what came out.
+
+    Each candidate has a transaction of its own: killed in between, the same publication again goes on.
+    """
+    found = []
+    for candidate in candidates:
+        judged = _conclusions(run, log, engine, candidate, at, None)
+        found.append(_compare(run, active, concluded, candidate, judged))
+        with writing(engine) as tx:
+            shadows.keep(tx, publication_id, found[-1], actor, at)
+    return found
+
+
+def _compare(
+    run: Run, active: Policy, one: Mapping[str, Judgement], candidate: Policy, two: Mapping[str, Judgement]
+) -> Shadow:
     moves: Counter[tuple[str, str]] = Counter()
     changes = []
     for name in sorted({*one, *two}):
@@ -70,7 +76,7 @@ def _conclusions(
 ) -> dict[str, Judgement]:
     """What a policy concludes about everybody, with the reviews there were at `known_at` (None: all there are)."""
     with reading(engine) as tx:
-        names = wanted_names(tx)
+        names = judging.wanted_names(tx)
         found = material.read(run, log, policy, names, at)
         facts: dict[str, AccountFacts] = with_reviews(tx, found.facts, before=known_at)
     return {name: judging.judge_account(name, facts[name], policy).judgement for name in facts}
@@ -136,8 +142,3 @@ def past_runs(engine: Engine, limit: int) -> list[str]:
     with reading(engine) as tx:
         names = tx.execute(select(publications.c.run_id).order_by(publications.c.publication_id.desc())).scalars()
         return list(dict.fromkeys(names))[:limit]
-
-
-def stricter(change: Change) -> bool:
-    """Whether the candidate gives an account a higher tier."""
-    return rank(change.after.tier) > rank(change.before.tier)

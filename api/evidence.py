@@ -74,6 +74,24 @@ class Evidence:
         )
 
     @property
+    def strengths(self) -> tuple[tuple[str, str], ...]:
+        """How much each family there is evidence of weighs: `strong`, or `weak`.
+
+        Strong is: a grave condition that the platform states; a grave condition that enough reviewers agree on; a
+        membership that counts as a family. Other memberships, and scores of at least `watch_score`, are told as weak.
+        """
+        found = dict.fromkeys(self.families, False)
+        if "platform" in found:
+            found["platform"] = self.platform_grave
+        if "review" in found:
+            found["review"] = self.agreed
+        threshold = self.score_threshold
+        scored = self.score is not None and threshold is not None and self.score >= threshold
+        if self.member is not None or scored:
+            found["network"] = self.strong
+        return tuple((name, "strong" if strong else "weak") for name, strong in found.items())
+
+    @property
     def score_threshold(self) -> float | None:
         """The policy's `watch_score` for the score's target; None where it has none."""
         thresholds: dict[str, float] = self.policy.network.watch_score  # type: ignore[assignment]

@@ -22,8 +22,8 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, Engine, Table, Text, cast, delete, insert, or_, select, text, update
 
 from api import audit as log
+from api import candidates, states, webhooks
 from api import penalties as in_force_now
-from api import states, webhooks
 from api.clock import iso
 from api.clock import now as clock
 from api.store import writing
@@ -41,9 +41,12 @@ from api.tables import (
     outbox,
     overrides,
     penalties,
+    policies,
+    policy_events,
     reversals,
     review_queue,
     reviews,
+    shadow_changes,
     targets,
     verdicts,
     webhook_waiting,
@@ -105,6 +108,7 @@ def held(tx: Connection, account_id: str, at: int) -> list[str]:
     orders = [p for p in tx.execute(waiting).scalars() if p.get("account_id") == account_id]
     if orders:
         found.append(f"{len(orders)} messages about it wait for delivery (`shoal worker --once`)")
+    found += candidates.naming(tx, account_id)
     if webhooks.unsent(tx, account_id):
         found.append("a webhook was not sent everything about it yet (`shoal webhook list`)")
     return found
@@ -206,6 +210,7 @@ def _forget_rows(tx: Connection, one: Names) -> None:
         delete(members).where(members.c.account_id == me),
         delete(evidence).where(either),
         delete(review_queue).where(review_queue.c.account_id == me),
+        delete(shadow_changes).where(shadow_changes.c.account_id == me),
         update(webhook_waiting).where(webhook_waiting.c.account_id == me).values(account_id=other),
     ):
         tx.execute(gone)
@@ -224,6 +229,8 @@ def _forget_rows(tx: Connection, one: Names) -> None:
         (reviews, ("reason",)),
         (overrides, ("reason",)),
         (kill_switch, ("reason",)),
+        (policies, ("text",)),  # retired ones: its SHA-256 is that of the text as it was
+        (policy_events, ("reason",)),
         (outbox, ("event_id", "payload")),
         (idempotency, ("body", "request_sha256")),
     ):

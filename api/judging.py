@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import canonical_sha256
@@ -15,8 +15,9 @@ from api.clock import DAY
 from api.facts import AccountFacts
 from api.policy import TIERS, Judgement, Reason, judge, rank
 from api.rules import Policy, parse
-from api.tables import accounts, members, networks, policies, publications, verdicts
+from api.tables import accounts, members, networks, policies, publications, reviews, verdicts
 from graph.errors import ConflictError
+from graph.forgotten import PSEUDONYM
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,14 @@ class Context:
     publication_id: int
     run_id: str
     run_created_at: int
+    model_sha256: str | None
+    published_at: int
     policy: Policy
+
+    @property
+    def expires_at(self) -> int:
+        """When what this publication says of networks expires."""
+        return expiry(self.policy, self.published_at)
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,19 @@ class Judged:
         return canonical_sha256([asdict(self.judgement), self.network_id, score, self.score_target, policy.sha256])
 
 
+def publication(tx: Connection) -> Row[Any] | None:
+    """The current publication's row, or None before the first."""
+    return tx.execute(select(publications).order_by(publications.c.publication_id.desc()).limit(1)).one_or_none()
+
+
 def current(tx: Connection) -> Context | None:
-    """The current publication, or None before the first."""
-    row = tx.execute(select(publications).order_by(publications.c.publication_id.desc()).limit(1)).one_or_none()
+    """The current publication and its policy, or None before the first."""
+    row = publication(tx)
     if row is None:
         return None
     text = tx.execute(select(policies.c.text).where(policies.c.sha256 == row.policy_sha256)).scalar_one()
     policy = _parsed(text, f"policy {row.policy_version}")
-    return Context(row.publication_id, row.run_id, row.run_created_at, policy)
+    return Context(row.publication_id, row.run_id, row.run_created_at, row.model_sha256, row.published_at, policy)
 
 
 _parsed = lru_cache(maxsize=4)(parse)  # every batch and every answer asks for it, and reading YAML is slow
@@ -110,11 +123,13 @@ def write(
                 "tier": conclusion.tier,
                 "reasons": [asdict(r) for r in conclusion.reasons],
                 "families": list(conclusion.families),
+                "strengths": dict(conclusion.strengths),
                 "protections": list(conclusion.protections),
                 "network_id": item.network_id,
                 "score": item.score,
                 "score_target": item.score_target,
                 "run_id": context.run_id,
+                "model_sha256": context.model_sha256,
                 "policy_version": context.policy.version,
                 "policy_sha256": context.policy.sha256,
                 "cause": cause,
@@ -139,6 +154,17 @@ def latest_of_accounts(tx: Connection, account_ids: Sequence[str] | None = None)
     if account_ids is not None:
         found = found.where(accounts.c.account_id.in_(account_ids))
     return {row.account_id: row for row in tx.execute(found)}
+
+
+def wanted_names(tx: Connection) -> list[str]:
+    """Accounts whose facts are wanted whatever the run says: the reviewed, and those with a verdict to renew.
+
+    Not those that were forgotten: there are no facts of a pseudonym.
+    """
+    judged = select(verdicts.c.subject_id).join(accounts, accounts.c.verdict_id == verdicts.c.verdict_id)
+    found = set(tx.execute(select(reviews.c.account_id).distinct()).scalars())
+    found.update(tx.execute(judged.where(verdicts.c.tier != "none")).scalars())
+    return sorted(name for name in found if not PSEUDONYM.fullmatch(name))
 
 
 def judge_networks(tx: Connection, context: Context, network_ids: Sequence[str] | None, cause: str, at: int) -> int:

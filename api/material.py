@@ -34,6 +34,7 @@ class Material:
 
     run_id: str
     manifest_sha256: str
+    model_sha256: str | None
     created_at: int
     since: int | None
     until: int
@@ -80,6 +81,7 @@ def read(run: Run, log: EventLog, policy: Policy, named: Sequence[str], now: int
     return Material(
         run_id=run.run_id,
         manifest_sha256=hashlib.sha256((run.path / "manifest.json").read_bytes()).hexdigest(),
+        model_sha256=run.model_sha256,
         created_at=created,
         since=window.get("since"),
         until=until,

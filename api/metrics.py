@@ -13,12 +13,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 
-from api import brakes, networks
+from api import brakes, judging
 from api.clock import DAY, SECOND
 from api.clock import now as clock
 from api.store import reading
-from api.tables import audit_head, network_actions, outbox, penalties, reversals, review_queue
-from api.tables import networks as networks_table
+from api.tables import audit_head, network_actions, networks, outbox, penalties, reversals, review_queue
 from graph.errors import ShoalError
 
 CACHE_SECONDS = 5.0
@@ -66,7 +65,7 @@ def _by(name: str, meaning: str, label: str, values: dict[str, float]) -> Metric
 
 
 def _publication(tx: Connection) -> Iterator[Metric]:
-    current = networks.publication(tx)
+    current = judging.publication(tx)
     if current is None:
         return
     at = clock()
@@ -74,8 +73,8 @@ def _publication(tx: Connection) -> Iterator[Metric]:
         "shoal_run_age_seconds", "Since the end of what the published run saw", (at - current.window_until) / SECOND
     )
     yield _gauge("shoal_publication_age_seconds", "Since the run was published", (at - current.published_at) / SECOND)
-    mine = networks_table.c.publication_id == current.publication_id
-    tiers = tx.execute(select(networks_table.c.tier, func.count()).where(mine).group_by(networks_table.c.tier))
+    mine = networks.c.publication_id == current.publication_id
+    tiers = tx.execute(select(networks.c.tier, func.count()).where(mine).group_by(networks.c.tier))
     yield _by("shoal_networks", "Networks of the current publication", "tier", dict(map(tuple, tiers)))
 
 

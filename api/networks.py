@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
+from api import judging
 from api.clock import iso
+from api.judging import Context
 from api.policy import TIERS, rank
-from api.tables import accounts, evidence, members, networks, publications, verdicts
+from api.tables import accounts, evidence, members, networks, verdicts
+from api.verdicts import version
 from graph.errors import NothingFoundError
 from graph.model import is_private
 
 REDACTED = "(private)"
 
 
-def publication(tx: Connection) -> Row[Any] | None:
-    """The current publication's row, or None before the first."""
-    return tx.execute(select(publications).order_by(publications.c.publication_id.desc()).limit(1)).one_or_none()
-
-
 def listed(
-    tx: Connection, *, after: str | None, limit: int, min_tier: str | None, min_size: int | None, account_id: str | None
+    tx: Connection,
+    *,
+    after: str | None,
+    limit: int,
+    min_tier: str | None,
+    min_size: int | None,
+    account_id: str | None,
+    at: int,
 ) -> list[dict[str, Any]]:
-    """Networks of the current publication in order of their ids, after a cursor, as far as they meet the filters."""
-    current = publication(tx)
-    if current is None:
+    """Networks of the current publication in order of their ids, after a cursor, as far as they meet the filters.
+
+    What a publication says expires with it: every tier is `none` then.
+    """
+    current = judging.current(tx)
+    if current is None or (current.expires_at <= at and min_tier not in (None, "none")):
         return []
     found = select(networks).where(networks.c.publication_id == current.publication_id)
     if after is not None:
@@ -40,14 +48,14 @@ def listed(
         )
         found = found.where(networks.c.network_id.in_(inside))
     rows = tx.execute(found.order_by(networks.c.network_id).limit(limit)).mappings()
-    return [_summary(row, current) for row in rows]
+    return [_summary(row, current, at) for row in rows]
 
 
-def _summary(row: Any, current: Row[Any]) -> dict[str, Any]:
+def _summary(row: Any, current: Context, at: int) -> dict[str, Any]:
     return {
         "network_id": row["network_id"],
         "title": row["title"],
-        "tier": row["tier"],
+        "tier": row["tier"] if current.expires_at > at else "none",
         "size": row["size"],
         "density": row["density"],
         "stability": row["stability"],
@@ -60,18 +68,35 @@ def _summary(row: Any, current: Row[Any]) -> dict[str, Any]:
         "first_at": None if row["first_at"] is None else iso(row["first_at"]),
         "last_at": None if row["last_at"] is None else iso(row["last_at"]),
         "run_id": current.run_id,
-        "policy_version": current.policy_version,
+        "policy_version": current.policy.version,
         "published_at": iso(current.published_at),
     }
 
 
+def verdict(tx: Connection, network_id: str, at: int) -> dict[str, Any]:
+    """The present verdict of a network, as the API answers it; one the publication lacks is `known: false`."""
+    current = judging.current(tx)
+    row = None if current is None else _row(tx, current, network_id)
+    body: dict[str, Any] = {"network_id": network_id, "known": row is not None, "tier": "none", "verdict": None}
+    if current is None or row is None or row["verdict_id"] is None:
+        return body
+    found = tx.execute(select(verdicts).where(verdicts.c.verdict_id == row["verdict_id"])).mappings().one()
+    expired = current.expires_at <= at
+    body["tier"] = "none" if expired else found["tier"]
+    times = {"judged_at": iso(current.published_at), "expires_at": iso(current.expires_at)}
+    body["verdict"] = {**version(found), "expired": expired, **times}
+    return body
+
+
+def _row(tx: Connection, current: Context, network_id: str) -> Any:
+    here = (networks.c.publication_id == current.publication_id) & (networks.c.network_id == network_id)
+    return tx.execute(select(networks).where(here)).mappings().one_or_none()
+
+
 def one(tx: Connection, network_id: str, *, after: str | None, limit: int, private: bool, at: int) -> dict[str, Any]:
     """A network with a page of its members and its evidence. Raises NothingFoundError."""
-    current = publication(tx)
-    row = None
-    if current is not None:
-        here = (networks.c.publication_id == current.publication_id) & (networks.c.network_id == network_id)
-        row = tx.execute(select(networks).where(here)).mappings().one_or_none()
+    current = judging.current(tx)
+    row = None if current is None else _row(tx, current, network_id)
     if current is None or row is None:
         raise NothingFoundError(f"no network {network_id} in the current publication")
     reasons = None
@@ -79,7 +104,7 @@ def one(tx: Connection, network_id: str, *, after: str | None, limit: int, priva
         reasons = tx.execute(select(verdicts.c.reasons).where(verdicts.c.verdict_id == row["verdict_id"])).scalar_one()
     page = _members(tx, current.publication_id, network_id, after, limit, at)
     return {
-        **_summary(row, current),
+        **_summary(row, current, at),
         "reasons": reasons or [],
         "members": page,
         "next_cursor": page[-1]["account_id"] if len(page) == limit else None,

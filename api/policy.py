@@ -39,6 +39,7 @@ class Reason:
 class Judgement:
     """What the policy concludes.
 
+    `families` count as independent of one another; `strengths`: how much each weighs (Evidence.strengths).
     `protections` are codes of what can hold a tier down; `review` says why a person should look.
     """
 
@@ -47,6 +48,7 @@ class Judgement:
     families: tuple[str, ...] = ()
     protections: tuple[str, ...] = ()
     review: str | None = None
+    strengths: tuple[tuple[str, str], ...] = ()
 
 
 def judge(facts: AccountFacts, policy: Policy) -> Judgement:
@@ -77,15 +79,15 @@ def _held(e: Evidence, rules: RuleSet, tier: str, reasons: list[Reason]) -> Judg
     found = _protections(e, rules)
     codes = tuple(r.code for r in found)
     if tier == "none":
-        return Judgement(tier, tuple(reasons), e.families, codes, None)
+        return Judgement(tier, tuple(reasons), e.families, codes, None, e.strengths)
     all_reasons = (*reasons, *found)
     if found and rank(tier) > WATCH:
         asked = "Evidence against it stands beside something that protects it: " + found[0].text
-        return Judgement("watch", all_reasons, e.families, codes, asked)
+        return Judgement("watch", all_reasons, e.families, codes, asked, e.strengths)
     for question in rules.questions:
         if tier in question.at and question.holds(e):
-            return Judgement(tier, all_reasons, e.families, codes, question.said(e))
-    return Judgement(tier, all_reasons, e.families, codes, None)
+            return Judgement(tier, all_reasons, e.families, codes, question.said(e), e.strengths)
+    return Judgement(tier, all_reasons, e.families, codes, None, e.strengths)
 
 
 def _protections(e: Evidence, rules: RuleSet) -> list[Reason]:

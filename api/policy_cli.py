@@ -14,9 +14,10 @@ from graph.console import dir_option
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from api.comparing import Backtest, Shadow
+    from api.comparing import Backtest
     from api.judging import Context
     from api.rules import Policy
+    from api.shadows import Shadow
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -31,7 +32,7 @@ def chosen(path: Path | None) -> Policy:
 
 @click.group()
 def policy() -> None:
-    """The policy: check a file, show the one in use, compare a candidate with it, try it on past runs."""
+    """The policy: check a file, show and list those in use, compare a candidate, try it on past runs."""
 
 
 @policy.command("check")
@@ -42,16 +43,64 @@ def check(file: Path) -> None:
     click.echo(f"{file}: policy {found.version}, sha256 {found.sha256}")
 
 
+@policy.command("schema")
+def schema() -> None:
+    """Print the form of a policy file as JSON Schema, for editors."""
+    from api.policy_schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=1))
+
+
 @policy.command("show")
 @click.option("--published", is_flag=True, help="The policy of the current publication instead.")
 @dir_option
 def show(folder: Path | None, *, published: bool) -> None:
-    """Print the policy that the next publication uses (SHOAL_POLICY, or the one shipped)."""
-    if not published:
+    """Print the policy that the next publication uses: the activated one, else SHOAL_POLICY, else the one shipped."""
+    from api.candidates import for_publication
+    from graph.settings import settings
+
+    if not published and not _has_store(folder):
         click.echo(chosen(None).text, nl=False)
         return
     with store_in(folder) as engine:
-        click.echo(_published(engine).policy.text, nl=False)
+        found = _published(engine).policy if published else for_publication(engine, settings().policy)
+        click.echo(found.text, nl=False)
+
+
+def _has_store(folder: Path | None) -> bool:
+    """Whether there is a decision store to ask already: showing a file makes none."""
+    from api.place import folder_or_default
+    from graph.settings import settings
+
+    return settings().database_url is not None or (folder_or_default(folder) / "decisions.db").exists()
+
+
+@policy.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
+@dir_option
+def listing(folder: Path | None, *, as_json: bool) -> None:
+    """List the newest policies: candidates, the one in use, retired ones; who did what, and how candidates compare."""
+    from api import candidates
+    from api.store import reading
+
+    with store_in(folder) as engine, reading(engine) as tx:
+        found = candidates.described(tx, candidates.page(tx, None, 100))
+    if as_json:
+        click.echo(json.dumps({"policies": found}, ensure_ascii=False))
+        return
+    for one in found:
+        published = ", published" if one["published"] else ""
+        click.echo(f"{one['sha256'][:12]}  version {one['version']}  {one['state']}{published}")
+        for event in one["events"]:
+            click.echo(f"  {event['at']}  {event['event']} by {event['actor']}: {event['reason']}")
+        if one["shadow"] is not None and one["state"] == "candidate":
+            told = one["shadow"]
+            click.echo(
+                f"  at publication {told['publication_id']}: {told['changed']:,} of {told['judged']:,} accounts "
+                f"would be judged otherwise, {told['stricter']:,} more strictly"
+            )
+    if not found:
+        click.echo("No policy was published or submitted yet.")
 
 
 def _published(engine: Engine) -> Context:
@@ -86,8 +135,7 @@ def shadow(file: Path, limit: int, folder: Path | None, *, as_json: bool) -> Non
     click.echo(f"Run {found.run_id}, {found.judged:,} accounts; the published policy, then {file}:")
     for (before, after), n in sorted(found.moves.items()):
         click.echo(f"{n:>9,}  {before:8} {'as before' if before == after else '-> ' + after}")
-    up = sum(comparing.stricter(change) for change in found.changes)
-    click.echo(f"{len(found.changes):,} accounts would be judged otherwise: {up:,} more strictly.")
+    click.echo(f"{len(found.changes):,} accounts would be judged otherwise: {found.stricter:,} more strictly.")
     for change in found.changes[:limit]:
         click.echo(f"\n{change.account_id}: {change.before.tier} -> {change.after.tier}")
         for name, judgement in (("now", change.before), ("then", change.after)):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from api import audit, judging
+from api import audit, candidates, comparing, judging, shadows
 from api.clock import now as clock
 from api.facts import AccountFacts
 from api.judging import Context, Judged
@@ -16,9 +16,9 @@ from api.material import Material, read
 from api.policy import rank
 from api.reviews import with_reviews
 from api.rules import Policy
+from api.shadows import Shadow
 from api.store import reading, writing
-from api.tables import accounts, evidence, members, networks, policies, publications, review_queue, reviews, verdicts
-from graph.forgotten import PSEUDONYM
+from api.tables import accounts, evidence, members, networks, policies, publications, review_queue, reviews
 from graph.log import EventLog
 from graph.runs import Run
 
@@ -27,7 +27,10 @@ REBORN_FIRST = 5.0  # added to a priority: before every score of the tier, behin
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What publishing did. `new` is False where this run was current under this policy already."""
+    """What publishing did. `new` is False where this run was current under this policy already.
+
+    `shadows`: how each candidate policy compares, where it was compared anew.
+    """
 
     publication_id: int
     run_id: str
@@ -39,6 +42,7 @@ class PublishReport:
     networks: int
     queued: int
     tiers: dict[str, int]
+    shadows: tuple[Shadow, ...] = ()
 
 
 def publish(
@@ -52,34 +56,40 @@ def publish(
     run.verify()
     at = clock() if now is None else now
     with reading(engine) as tx:
-        named = wanted_names(tx)
+        named = judging.wanted_names(tx)
     material = read(run, log, policy, named, at)
     with writing(engine) as tx:
-        return _publish(tx, material, policy, actor, at)
+        report, judged = _publish(tx, material, policy, actor, at)
+        waiting = _waiting(tx, report)
+    if not waiting:
+        return report
+    concluded = {item.subject_id: item.judgement for item in judged}
+    found = comparing.stand(engine, run, log, report.publication_id, policy, concluded, waiting, actor=actor, at=at)
+    return replace(report, shadows=tuple(found))
 
 
-def wanted_names(tx: Connection) -> list[str]:
-    """Accounts whose facts are wanted whatever the run says: the reviewed, and those with a verdict to renew.
-
-    Not those that were forgotten: there are no facts of a pseudonym.
-    """
-    judged = select(verdicts.c.subject_id).join(accounts, accounts.c.verdict_id == verdicts.c.verdict_id)
-    found = set(tx.execute(select(reviews.c.account_id).distinct()).scalars())
-    found.update(tx.execute(judged.where(verdicts.c.tier != "none")).scalars())
-    return sorted(name for name in found if not PSEUDONYM.fullmatch(name))
+def _waiting(tx: Connection, report: PublishReport) -> list[Policy]:
+    """The candidates to be compared: all where a verdict is new, else those not compared since the newest review."""
+    anew = report.new or report.verdicts_written > 0
+    newest = tx.execute(select(func.max(reviews.c.at))).scalar() or 0
+    compared = shadows.compared(tx, report.publication_id)
+    return [p for p in candidates.candidates(tx) if anew or compared.get(p.sha256, -1) < newest]
 
 
-def _publish(tx: Connection, material: Material, policy: Policy, actor: str, at: int) -> PublishReport:
-    current = tx.execute(select(publications).order_by(publications.c.publication_id.desc()).limit(1)).one_or_none()
+def _publish(
+    tx: Connection, material: Material, policy: Policy, actor: str, at: int
+) -> tuple[PublishReport, list[Judged]]:
+    current = judging.publication(tx)
     same = current is not None and (current.run_id, current.manifest_sha256, current.policy_sha256) == (
         material.run_id,
         material.manifest_sha256,
         policy.sha256,
     )
-    publication_id = (
-        current.publication_id if same and current is not None else _record(tx, material, policy, actor, at)
-    )
-    context = Context(publication_id, material.run_id, material.created_at, policy)
+    if same and current is not None:
+        publication_id, published_at = current.publication_id, current.published_at
+    else:
+        publication_id, published_at = _record(tx, material, policy, actor, at), at
+    context = Context(publication_id, material.run_id, material.created_at, material.model_sha256, published_at, policy)
     if not same:
         _write_networks(tx, material, publication_id)
     written, judged = _judge_accounts(tx, material, context, not same, at)
@@ -100,7 +110,7 @@ def _publish(tx: Connection, material: Material, policy: Policy, actor: str, at:
     if written or not same:
         detail = {"run_id": report.run_id, "policy_sha256": policy.sha256, "verdicts": written, "tiers": report.tiers}
         audit.append(tx, [audit.Entry(actor, "run.published", str(publication_id), detail)], at)
-    return report
+    return report, judged
 
 
 def _record(tx: Connection, material: Material, policy: Policy, actor: str, at: int) -> int:
@@ -119,6 +129,7 @@ def _record(tx: Connection, material: Material, policy: Policy, actor: str, at: 
             "published_at": at,
             "actor": actor,
             "active_accounts": len(material.known),
+            "model_sha256": material.model_sha256,
         },
     )
     return int(made.scalar_one())

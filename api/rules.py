@@ -47,6 +47,8 @@ class Policy(Parameters):
 def parse(text: str, where: str) -> Policy:
     """A policy from YAML text. Raises InputError naming `where`, line and column, the field and what was expected."""
     source = read(text, where)
+    if not isinstance(source.value, dict):
+        raise source.error((), "not a policy: expected its sections (version, hosting_tools, ...), each with its name")
     try:
         policy = Policy.model_validate(source.value)
     except ValidationError as error:

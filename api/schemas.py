@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.facts import Decision
+from api.yamltext import MAX_BYTES
 
 MAX_IDS = 1_000
 MAX_PAGE = 1_000
@@ -94,6 +95,20 @@ class NewOverride(_Request):
     targets: Annotated[int, Field(ge=1, le=1_000_000_000), INTEGRAL]
     hours: Annotated[int, Field(ge=1, le=8_760), INTEGRAL]
     reason: Text
+
+
+class Submission(_Request):
+    """A policy, as the text of its file, and why it is proposed."""
+
+    text: Annotated[str, Field(min_length=1, max_length=MAX_BYTES, pattern=NO_NUL), AfterValidator(storable)]
+    reason: Text
+
+
+class Activation(_Request):
+    """Why a candidate becomes the policy in use, and the publication whose shadow was read (null: none exists yet)."""
+
+    reason: Text
+    publication_id: Annotated[int, Field(ge=1, le=(1 << 31) - 1), INTEGRAL] | None
 
 
 class NewReview(_Request):

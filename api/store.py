@@ -22,7 +22,7 @@ from graph.errors import ConflictError, InputError, UnavailableError
 WRITERS_LOCK = 0x53_48_4F_41  # "SHOA": the advisory lock that PostgreSQL writers take turns by
 BUSY_SECONDS = 20
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0006"  # the newest of them
+HEAD = "0007"  # the newest of them
 
 
 def open_store(folder: Path, url: str | None = None) -> Engine:

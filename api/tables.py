@@ -41,6 +41,17 @@ policies = Table(
     Column("text", Text, nullable=False),
     Column("added_at", AT, nullable=False),
 )
+policy_events = Table(
+    "policy_events",  # who submitted, withdrew or activated which policy; the newest activation says which is in use
+    metadata,
+    Column("seq", SERIAL, primary_key=True, autoincrement=False),
+    Column("sha256", Text, ForeignKey("policies.sha256"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    Index("ix_policy_events_sha256", "sha256", "seq"),
+)
 publications = Table(
     "publications",
     metadata,
@@ -55,6 +66,7 @@ publications = Table(
     Column("published_at", AT, nullable=False),
     Column("actor", Text, nullable=False),
     Column("active_accounts", Integer),
+    Column("model_sha256", Text),
 )
 accounts = Table(
     "accounts",
@@ -78,11 +90,13 @@ verdicts = Table(
     Column("tier", Text, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("families", JSON, nullable=False),
+    Column("strengths", JSON(none_as_null=True)),  # null: from before there was such a column
     Column("protections", JSON, nullable=False),
     Column("network_id", ID),
     Column("score", Float),
     Column("score_target", Text),
     Column("run_id", ID, nullable=False),
+    Column("model_sha256", Text),
     Column("policy_version", Text, nullable=False),
     Column("policy_sha256", Text, nullable=False),
     Column("cause", Text, nullable=False),
@@ -134,6 +148,27 @@ evidence = Table(
     Column("a_at", AT, nullable=False),
     Column("b_at", AT, nullable=False),
     Column("object_accounts", Integer),
+)
+shadows = Table(
+    "shadows",  # a candidate policy beside the one in use, at one publication
+    metadata,
+    Column("publication_id", SERIAL, ForeignKey("publications.publication_id"), primary_key=True),
+    Column("sha256", Text, ForeignKey("policies.sha256"), primary_key=True),
+    Column("active_sha256", Text, nullable=False),
+    Column("judged", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("stricter", Integer, nullable=False),
+    Column("moves", JSON, nullable=False),
+    Column("at", AT, nullable=False),
+)
+shadow_changes = Table(
+    "shadow_changes",  # whom a candidate would judge otherwise; of the newest shadow only
+    metadata,
+    Column("sha256", Text, ForeignKey("policies.sha256"), primary_key=True),
+    Column("account_id", ID, primary_key=True),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reasons", JSON, nullable=False),
 )
 review_queue = Table(
     "review_queue",
@@ -374,6 +409,7 @@ APPEND_ONLY = (
     "reviews",
     "approvals",
     "policies",
+    "policy_events",
     "publications",
     "batches",
     "overrides",

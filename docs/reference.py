@@ -291,6 +291,13 @@ def predicates() -> str:
     return "\n".join(lines)
 
 
+def policy_schema() -> str:
+    """The form of a policy file."""
+    from api.policy_schema import json_schema
+
+    return json.dumps(json_schema(), indent=1, ensure_ascii=True) + "\n"
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "policy.md": predicates,
     "tables.md": tables,
@@ -301,7 +308,10 @@ MAKERS: dict[str, Callable[[], str]] = {
     "cli.md": commands,
     "http.md": http,
 }
-DATA: dict[str, Callable[[], str]] = {"native.schema.json": schema}  # no Markdown
+DATA: dict[str, Callable[[], str]] = {  # no Markdown
+    "native.schema.json": schema,
+    "policy.schema.json": policy_schema,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

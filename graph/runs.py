@@ -47,6 +47,12 @@ class Run:
         """Whether the run holds this table or file."""
         return _file_name(name) in self.manifest["files"]
 
+    @property
+    def model_sha256(self) -> str | None:
+        """Names the model that made the run's scores: SHA-256 of its model.pt; None where no model scored it."""
+        entry = self.manifest["files"].get("model.pt")
+        return None if entry is None else str(entry["sha256"])
+
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """A table of the run, by its name in graph.model.RUN_TABLES."""
         if not self.has(name):

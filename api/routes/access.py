@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from pydantic_core import to_json
 from sqlalchemy import Connection, Engine
 
 from api import actions, audit
@@ -39,6 +41,18 @@ PathId = Annotated[str, Path(min_length=1, max_length=512, pattern=STORABLE)]
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="Names this change: sent again, it happens once. Required.")
 ]
+IfNoneMatch = Annotated[str | None, Header(description="ETags of answers that the caller has")]
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified"}}
+
+
+def tagged(body: Any, if_none_match: str | None) -> Response:
+    """An answer with its ETag, or 304 for a caller who has it."""
+    data = to_json(body)
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if if_none_match is not None and etag in [tag.strip() for tag in if_none_match.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type="application/json", headers=headers)
 
 
 def caller_with(scope: str) -> Callable[..., Caller]:

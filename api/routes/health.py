@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from api import networks
+from api import judging
 from api.answers import Health
 from api.auth import Caller
 from api.problems import RESPONSES, described
@@ -31,7 +31,7 @@ def ready(store: Store) -> dict[str, Any]:
     if revision(store) != HEAD:
         raise UnavailableError("the decision store's schema is not this version's: run `shoal migrate`")
     with reading(store) as tx:
-        current = networks.publication(tx)
+        current = judging.publication(tx)
     if current is None:
         raise UnavailableError("nothing is published yet")
     return {"status": "ok", "run_id": current.run_id}

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
 
 from api import audit, networks, verdicts
-from api.answers import History, NetworkDetail, NetworkPage
+from api.answers import History, NetworkDetail, NetworkPage, NetworkVerdict
 from api.auth import Caller
 from api.clock import now as clock
 from api.problems import RESPONSES
 from api.routes.access import (
     STORABLE,
+    UNCHANGED,
     Cursor,
+    IfNoneMatch,
     Limit,
     NumberCursor,
     PathId,
@@ -21,6 +24,7 @@ from api.routes.access import (
     caller_with,
     id_in_path,
     number,
+    tagged,
     text_cursor,
 )
 from api.store import reading, writing
@@ -42,7 +46,13 @@ def list_networks(
     member = None if account_id is None else id_in_path(account_id)
     with reading(store) as tx:
         page = networks.listed(
-            tx, after=text_cursor(cursor), limit=limit, min_tier=min_tier, min_size=min_size, account_id=member
+            tx,
+            after=text_cursor(cursor),
+            limit=limit,
+            min_tier=min_tier,
+            min_size=min_size,
+            account_id=member,
+            at=clock(),
         )
     return {"networks": page, "next_cursor": page[-1]["network_id"] if len(page) == limit else None}
 
@@ -62,14 +72,28 @@ def network_history(
     return {"versions": page, "next_cursor": str(page[-1]["version"]) if len(page) == limit else None}
 
 
-@router.get("/v1/networks/{network_id:path}", response_model=NetworkDetail)
+@router.get("/v1/networks/{network_id:path}/verdict", response_model=NetworkVerdict, responses=UNCHANGED)
+def network_verdict(
+    network_id: PathId,
+    store: Store,
+    _caller: Annotated[Caller, Depends(caller_with("verdict:read"))],
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The network's present tier and verdict; one that is not in the current publication is `known: false`."""
+    name = id_in_path(network_id)
+    with reading(store) as tx:
+        return tagged(networks.verdict(tx, name, clock()), if_none_match)
+
+
+@router.get("/v1/networks/{network_id:path}", response_model=NetworkDetail, responses=UNCHANGED)
 def network(
     network_id: PathId,
     store: Store,
     caller: Annotated[Caller, Depends(caller_with("evidence:read"))],
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> dict[str, Any]:
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """A network with a page of its members and its evidence.
 
     Objects on private ground are redacted; a caller with `private:read` sees them, and the audit log says so.
@@ -81,4 +105,4 @@ def network(
         with audit.by_credential(caller.trace), writing(store) as tx:
             entry = audit.Entry(caller.name, "evidence.private_read", name, {"run_id": found["run_id"]})
             audit.append(tx, [entry], at)
-    return found
+    return tagged(found, if_none_match)

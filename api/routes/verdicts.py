@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
@@ -14,7 +13,18 @@ from api.answers import AccountVerdict, Batch, History
 from api.auth import Caller
 from api.clock import now as clock
 from api.problems import RESPONSES
-from api.routes.access import Limit, NumberCursor, PathId, Store, caller_with, id_in_path, number
+from api.routes.access import (
+    UNCHANGED,
+    IfNoneMatch,
+    Limit,
+    NumberCursor,
+    PathId,
+    Store,
+    caller_with,
+    id_in_path,
+    number,
+    tagged,
+)
 from api.schemas import BatchGet
 from api.store import reading
 
@@ -25,21 +35,14 @@ Reader = Annotated[Caller, Depends(caller_with("verdict:read"))]
 @router.get(
     "/v1/accounts/{account_id:path}/verdict",
     response_model=AccountVerdict,
-    responses={304: {"description": "Not Modified"}},
+    responses=UNCHANGED,
 )
-def account_verdict(
-    account_id: PathId, store: Store, _caller: Reader, if_none_match: Annotated[str | None, Header()] = None
-) -> Response:
+def account_verdict(account_id: PathId, store: Store, _caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
     """The account's present tier, verdict and penalty; an unknown account is `known: false`."""
     name = id_in_path(account_id)
     with reading(store) as tx:
         body = verdicts.of_accounts(tx, [name], clock())[name]
-    data = _json(body)
-    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if if_none_match is not None and etag in [tag.strip() for tag in if_none_match.split(",")]:
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type="application/json", headers=headers)
+    return tagged(body, if_none_match)
 
 
 @router.get("/v1/accounts/{account_id:path}/verdicts", response_model=History)
@@ -60,8 +63,4 @@ def batch(request: Request, body: BatchGet, store: Store, caller: Reader) -> Res
     wanted = sorted(set(body.account_ids))
     with reading(store) as tx:
         found = verdicts.of_accounts(tx, wanted, clock())
-    return Response(_json({"verdicts": [found[name] for name in body.account_ids]}), media_type="application/json")
-
-
-def _json(body: Any) -> bytes:
-    return to_json(body)
+    return Response(to_json({"verdicts": [found[name] for name in body.account_ids]}), media_type="application/json")

@@ -201,10 +201,11 @@ def _tier(case: _Case, policy: Policy) -> tuple[str, tuple[str, ...]]:
 def _cap(case: _Case, facts: AccountFacts, tier: str, families: tuple[str, ...], policy: Policy) -> Judgement:
     """Hold the tier at `watch` where something protects the account."""
     found = _protections(facts, any(n >= policy.reviews.agreeing for n in case.review_grave.values()), policy)
+    strengths = _strengths(case, families, policy)
     reasons = (*case.reasons, *found) if tier != "none" else tuple(case.reasons)
     if found and rank(tier) > rank("watch"):
         wanted = "Evidence against it stands beside something that protects it: " + found[0].text
-        return Judgement("watch", reasons, families, tuple(r.code for r in found), wanted)
+        return Judgement("watch", reasons, families, tuple(r.code for r in found), wanted, strengths)
     wanted_text: str | None = None
     if tier == "watch" and not case.suspicion:
         wanted_text = "Only the way it writes speaks against it, which proves nothing: a person should look."
@@ -214,7 +215,19 @@ def _cap(case: _Case, facts: AccountFacts, tier: str, families: tuple[str, ...],
         wanted_text = "One family of evidence says it is AI-made; another is wanted before more is done."
     elif tier in ("warn", "restrict") and case.review_grave:
         wanted_text = "A second reviewer is wanted."
-    return Judgement(tier, reasons, families, tuple(r.code for r in found), wanted_text)
+    return Judgement(tier, reasons, families, tuple(r.code for r in found), wanted_text, strengths)
+
+
+def _strengths(case: _Case, families: tuple[str, ...], policy: Policy) -> tuple[tuple[str, str], ...]:
+    found = []
+    if "platform" in families:
+        found.append(("platform", "strong" if case.platform_grave else "weak"))
+    if "review" in families:
+        agreed = any(n >= policy.reviews.agreeing for n in case.review_grave.values())
+        found.append(("review", "strong" if agreed else "weak"))
+    if case.suspicion:
+        found.append(("network", "strong" if case.network else "weak"))
+    return tuple(found)
 
 
 def _protections(facts: AccountFacts, agreed: bool, policy: Policy) -> list[Reason]:

@@ -17,7 +17,7 @@ from api import auth
 from api.checkpoint import make_keys
 from api.middleware import MAX_BODY
 from api.publish import publish
-from api.rules import Policy
+from api.rules import Policy, load
 from api.store import reading
 from api.tables import api_keys, audit
 
@@ -122,9 +122,10 @@ def test_private_objects_are_redacted_and_reading_them_is_audited(people: People
     allowed = people("lea", [*ALL, "private:read"]).get("/v1/networks/n2")
     assert "m1 and m2 acted on account:secret-person by message, 5 s apart" in allowed.text
     with reading(engine) as tx:
-        read = select(audit.c.actor, audit.c.subject).where(audit.c.event == "evidence.private_read")
-        logged = tx.execute(read).all()
-    assert logged == [("lea", "n2")]
+        read = select(audit.c.actor, audit.c.subject, audit.c.detail).where(audit.c.event == "evidence.private_read")
+        ((actor, subject, detail),) = tx.execute(read).all()
+    assert (actor, subject) == ("lea", "n2")
+    assert detail["key_id"] == people("lea").key.split("_")[1], "by which of lea's keys"
 
 
 MATRIX = [
@@ -133,6 +134,7 @@ MATRIX = [
     ("POST", "/v1/verdicts:batchGet", {"account_ids": ["bot-00"]}, "verdict:read"),
     ("GET", "/v1/networks", None, "verdict:read"),
     ("GET", "/v1/networks/n1/verdicts", None, "verdict:read"),
+    ("GET", "/v1/networks/n1/verdict", None, "verdict:read"),
     ("GET", "/v1/networks/n1", None, "evidence:read"),
     ("GET", "/v1/feed", None, "verdict:read"),
     ("GET", "/v1/network-actions", None, "evidence:read"),
@@ -162,6 +164,12 @@ MATRIX = [
     ("GET", "/v1/audit/checkpoint", None, "audit:read"),
     ("GET", "/v1/penalties", None, "verdict:read"),
     ("GET", "/metrics", None, "metrics:read"),
+    ("GET", "/v1/policies", None, "policy:read"),
+    ("GET", "/v1/policies/none", None, "policy:read"),
+    ("GET", "/v1/policies/none/shadow", None, "policy:read"),
+    ("POST", "/v1/policies", {"text": load().text, "reason": "x"}, "policy:write"),
+    ("POST", "/v1/policies/none:withdraw", {"reason": "x"}, "policy:write"),
+    ("POST", "/v1/policies/none:activate", {"reason": "x", "publication_id": 1}, "policy:activate"),
 ]
 
 

@@ -5,9 +5,10 @@ Changes are audited, reads outlive a read-only database and need no graph, and m
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sqlalchemy.types import JSON, Float, Integer
 from api import auth, execution
 from api.app import create_app
 from api.publish import publish
-from api.rules import Policy
+from api.rules import Policy, load
 from api.store import MIGRATIONS, open_store, reading, upgrade, writing
 from api.tables import audit
 
@@ -36,12 +37,21 @@ def people(engine: Engine, platform: Platform, policy: Policy) -> Iterator[Peopl
         yield people
 
 
+@pytest.fixture
+def again(engine: Engine, platform: Platform, policy: Policy) -> Callable[[], Any]:
+    """Publishes the same run once more."""
+    run = platform.place.runs.all()[0]
+    return lambda: publish(run, platform.place.log, engine, policy=policy, actor="test")
+
+
 def audited(engine: Engine, after: int = 0) -> list[Any]:
     with reading(engine) as tx:
         return list(tx.execute(select(audit).where(audit.c.seq > after).order_by(audit.c.seq)))
 
 
-def every_change(people: People) -> Iterator[tuple[str, Caller, str, dict[str, Any] | None, str]]:
+def every_change(
+    people: People, again: Callable[[], Any]
+) -> Iterator[tuple[str, Caller, str, dict[str, Any] | None, str]]:
     """A request for each route that changes something: route, caller, path, body, and the subject that is audited."""
     ann, bea, cid = (people(name, tuple(auth.SCOPES)) for name in ("ann", "bea", "cid"))
     one, why = "/v1/network-actions/{action_id}", {"reason": "a test"}
@@ -88,6 +98,14 @@ def every_change(people: People) -> Iterator[tuple[str, Caller, str, dict[str, A
     back = f"/targets/{account}:reverse"
     yield f"{one}/targets/{{account_id}}:reverse", bea, path(action, back), why, action
     yield f"{one}:reverse", bea, path(action, ":reverse"), why, action
+    texts = [load().text.replace('version: "1"', f'version: "{n}"') for n in (2, 3)]
+    two, three = (hashlib.sha256(text.encode()).hexdigest() for text in texts)
+    yield "/v1/policies", ann, "/v1/policies", {"text": texts[0], **why}, two
+    ann.post("/v1/policies", {"text": texts[1], **why})
+    again()
+    seen = {"publication_id": 1, **why}
+    yield "/v1/policies/{sha256}:activate", bea, f"/v1/policies/{two}:activate", seen, two
+    yield "/v1/policies/{sha256}:withdraw", ann, f"/v1/policies/{three}:withdraw", why, three
     yield "/v1/kill-switch:set", ann, "/v1/kill-switch:set", why, "kill switch"
     yield "/v1/kill-switch:lift", bea, "/v1/kill-switch:lift", why, "kill switch"
 
@@ -95,9 +113,11 @@ def every_change(people: People) -> Iterator[tuple[str, Caller, str, dict[str, A
 READS = {"/v1/verdicts:batchGet"}  # asked by POST because of their size
 
 
-def test_every_change_is_in_the_audit_log_with_who_and_what(people: People, engine: Engine) -> None:
+def test_every_change_is_in_the_audit_log_with_who_and_what(
+    people: People, engine: Engine, again: Callable[[], Any]
+) -> None:
     seen = set()
-    for route, caller, path, body, subject in every_change(people):
+    for route, caller, path, body, subject in every_change(people, again):
         before = audited(engine)[-1].seq
         answer = caller.post(path, body)
         assert answer.status_code in (200, 201, 202), (route, answer.text)
