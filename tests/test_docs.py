@@ -38,6 +38,7 @@ LISTED = subprocess.run(LISTING, cwd=ROOT, check=True, capture_output=True, text
 TRACKED = [name for name in LISTED if (ROOT / name).is_file()]
 PAGES = [name for name in TRACKED if name.endswith(".md")]
 BLOCK = re.compile(r"^<!-- (tested|file: (\S+)) -->\n```\w+\n(.*?)\n?```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # hosts that text may name: this machine, names reserved for examples, the licence's own, and those that begin the
 # names of XML namespaces, or of a schema's language, which nobody asks anything
@@ -126,6 +127,13 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         links = re.findall(r"\]\(([^)\s#]+)", (ROOT / page).read_text(encoding="utf-8"))
         todo += [os.path.normpath((ROOT / page).parent.relative_to(ROOT) / link) for link in links]
     assert not {page for page in PAGES if page.startswith("docs/")} - seen
+
+
+def test_tests_that_pages_name_are_there() -> None:
+    named = {m.groups() for page in PAGES for m in NAMED.finditer((ROOT / page).read_text(encoding="utf-8"))}
+    assert len(named) > 40
+    missing = [f"{file}::{name}" for file, name in sorted(named) if f"\ndef {name}(" not in (ROOT / file).read_text()]
+    assert not missing
 
 
 def test_the_readmes_tree_is_the_tree() -> None:
