@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, any_, cast, func, literal, select
+from pydantic_core import from_json
+from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, Text, any_, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from api import penalties
@@ -24,11 +25,16 @@ def of_accounts(tx: Connection, account_ids: Sequence[str], at: int) -> dict[str
     return {name: _present(name, rows.get(name), held.get(name), at) for name in account_ids}
 
 
-# what is answered of an account, without the facts it was judged by
+# what is answered of an account, without the facts it was judged by; JSON as text: most accounts have none to read
 _SHOWN = (
     *(accounts.c[name] for name in ("account_id", "judged_at", "expires_at")),
-    *(c for c in verdicts.c if c.name not in ("verdict_id", "subject_kind", "subject_id", "content_sha256")),
+    *(
+        cast(c, Text).label(c.name) if isinstance(c.type, JSON) else c
+        for c in verdicts.c
+        if c.name not in ("verdict_id", "subject_kind", "subject_id", "content_sha256")
+    ),
 )
+_JSON = tuple(c.name for c in verdicts.c if isinstance(c.type, JSON))
 
 
 def _among(tx: Connection, column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
@@ -46,8 +52,9 @@ def _present(account_id: str, row: Any, held: penalties.Effective | None, at: in
     if row is not None and row["tier"] is not None:
         expired = row["expires_at"] is None or row["expires_at"] <= at
         body["tier"] = "none" if expired else row["tier"]
+        read = {name: None if row[name] is None else from_json(row[name]) for name in _JSON}
         body["verdict"] = {
-            **version(row),
+            **version({**row, **read}),
             "expired": expired,
             "judged_at": None if row["judged_at"] is None else iso(row["judged_at"]),
             "expires_at": None if row["expires_at"] is None else iso(row["expires_at"]),

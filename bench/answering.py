@@ -1,11 +1,11 @@
 """What the API costs: a verdict beside the barest route, a batch beside a single one, and mixed load for minutes.
 
-    .venv/bin/python bench/answering.py [--accounts N] [--requests N] [--minutes M] [--postgresql URL]
+    .venv/bin/python bench/answering.py [--accounts N] [--requests N] [--minutes M] [--postgresql]
 
 The server is a process of its own, as `shoal serve` starts it: keys, limits, request ids, log lines (to nowhere),
 metrics and audit are on. `bare` is another: one FastAPI route that reads one indexed row of a SQLite file by the
 sqlite3 module, without a key. One client, one kept connection each, all in turn, so that what disturbs one
-disturbs all. `--postgresql` also measures a store there (an empty database of its own).
+disturbs all. `--postgresql` also measures a store in a PostgreSQL server of its own (Debian's, durable as it ships).
 
 The mixed load comes from four clients: verdicts, batches, networks, the feed, reviews, proposals, their previews and
 cancelling them. Errors are counted, and the server's memory is read every few seconds.
@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--requests", type=int, default=2_000)
     parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--postgresql", metavar="URL")
+    parser.add_argument("--postgresql", action="store_true")
     given = parser.parse_args()
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -255,18 +255,30 @@ def main() -> None:
         (folder / "bare.py").write_text(BARE)
         bare = [sys.executable, str(folder / "bare.py"), str(folder / "bare.db"), str(bare_port)]
         with running(bare, bare_port, "/row/account-000000"):
-            for what, url in (("SQLite", None), ("PostgreSQL", given.postgresql)):
-                if what == "PostgreSQL" and url is None:
-                    continue
-                place, port = folder / what, free_port()
-                key, names = prepared(place, given.accounts, url)
-                line = [sys.executable, "-m", "shoal", "serve", "--dir", str(place), "--port", str(port)]
-                more = {} if url is None else {"SHOAL_DATABASE_URL": url}
-                with running(line, port, "/healthz", SHOAL_LOG_FORMAT="json", **LIMITS, **more) as process:
-                    compare(port, bare_port, key, names, given.requests, what)
-                    if given.minutes:
-                        mixed(process, port, key, names, given.minutes)
-                audit_appends(place / "audit", None if url is None else url, what)
+            measure("SQLite", None, folder, given, bare_port)
+            if given.postgresql:
+                import pgkit
+
+                found = pgkit.programs()
+                if found is None:
+                    parser.error("there is no PostgreSQL server on this machine")
+                with pgkit.server(found, durable=True) as url:
+                    for name in ("answers", "audit"):
+                        pgkit.sql(url, f"CREATE DATABASE {name}")
+                    measure("PostgreSQL", url, folder, given, bare_port)
+
+
+def measure(what: str, url: str | None, folder: Path, given: argparse.Namespace, bare_port: int) -> None:
+    """All figures of one engine. `url`: the server's, without a database; None: SQLite files."""
+    place, port = folder / what, free_port()
+    key, names = prepared(place, given.accounts, url and url.format("answers"))
+    line = [sys.executable, "-m", "shoal", "serve", "--dir", str(place), "--port", str(port)]
+    more = {} if url is None else {"SHOAL_DATABASE_URL": url.format("answers")}
+    with running(line, port, "/healthz", SHOAL_LOG_FORMAT="json", **LIMITS, **more) as process:
+        compare(port, bare_port, key, names, given.requests, what)
+        if given.minutes:
+            mixed(process, port, key, names, given.minutes)
+    audit_appends(place / "audit", url and url.format("audit"), what)
 
 
 if __name__ == "__main__":

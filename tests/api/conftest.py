@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pgkit
 import pytest
 from apikit import Platform
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 
 from api.rules import Policy, load
 from api.store import open_store, upgrade
@@ -25,54 +24,23 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = open_store(folder)
     upgrade(engine)
     with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA user_version")
+        connection.exec_driverpgkit.sql("PRAGMA user_version")
     engine.dispose()
     return folder / "decisions.db"
 
 
-def _as_postgres(command: list[str]) -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    return (
-        ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command] if os.geteuid() == 0 else command
-    )
-
-
 @pytest.fixture(scope="session")
-def postgres(need: Callable[[str, bool, str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of its own, on a socket in a folder that goes away; yields its URL without a database."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    need("postgresql", bool(found), "no PostgreSQL server binaries (Debian: apt-get install postgresql)")
-    folder = Path("/tmp") / f"shoal-pg-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o755)
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-
-    def run(command: str, *arguments: str) -> None:
-        line = [str(found[-1] / command), "-D", str(data), *arguments]
-        subprocess.run(_as_postgres(line), check=True, capture_output=True, cwd=folder)
-
-    run("initdb", "-U", "shoal", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-    settings = [f"unix_socket_directories={folder}", "listen_addresses=", "fsync=off", "synchronous_commit=off"]
-    run("pg_ctl", "-o", " ".join(f"-c {s}" for s in settings), "-l", str(folder / "log"), "-w", "start")
-    try:
-        url = f"postgresql+psycopg://shoal@/{{}}?host={folder}"
-        _sql(url, "CREATE DATABASE template_shoal")
-        engine = open_store(folder, url.format("template_shoal"))
+def postgres(need: Callable[[str, bool, str], None]) -> Iterator[str]:
+    """A PostgreSQL server with a migrated database to copy; yields its URL without a database."""
+    found = pgkit.programs()
+    need("postgresql", found is not None, "no PostgreSQL server binaries (Debian: apt-get install postgresql)")
+    assert found is not None
+    with pgkit.server(found, durable=False) as url:
+        pgkit.sql(url, "CREATE DATABASE template_shoal")
+        engine = open_store(Path("unused"), url.format("template_shoal"))
         upgrade(engine)
         engine.dispose()
         yield url
-    finally:
-        run("pg_ctl", "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sql(url: str, statement: str) -> None:
-    engine = create_engine(url.format("postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -95,12 +63,12 @@ def new_store(
             return f"sqlite:///{folder / 'decisions.db'}"
         url = request.getfixturevalue("postgres")
         made.append(f"shoal_{digest_of(str(folder))[:16]}")
-        _sql(url, f"CREATE DATABASE {made[-1]} TEMPLATE template_shoal")
+        pgkit.sql(url, f"CREATE DATABASE {made[-1]} TEMPLATE template_shoal")
         return str(url.format(made[-1]))
 
     yield make
     for name in made:
-        _sql(request.getfixturevalue("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+        pgkit.sql(request.getfixturevalue("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
