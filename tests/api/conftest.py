@@ -24,7 +24,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = open_store(folder)
     upgrade(engine)
     with engine.connect() as connection:
-        connection.exec_driverpgkit.sql("PRAGMA user_version")
+        connection.exec_driver_sql("PRAGMA user_version")
     engine.dispose()
     return folder / "decisions.db"
 
