@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select
 from api import audit, judging, shadows
 from api.clock import iso
 from api.rules import Policy, load, parse
-from api.store import reading
+from api.store import next_number, reading
 from api.tables import policies, policy_events
 from graph.errors import ConflictError, DeniedError, InputError, NothingFoundError
 
@@ -110,7 +110,7 @@ def activate(tx: Connection, sha256: str, *, publication_id: int | None, actor: 
 
 
 def _record(tx: Connection, sha256: str, event: str, actor: str, reason: str, at: int) -> None:
-    seq = (tx.execute(select(func.max(policy_events.c.seq))).scalar() or 0) + 1
+    seq = next_number(tx, policy_events.c.seq)
     tx.execute(insert(policy_events).values(seq=seq, sha256=sha256, event=event, actor=actor, reason=reason, at=at))
     audit.append(tx, [audit.Entry(actor, f"policy.{event}", sha256, {"reason": reason})], at)
 

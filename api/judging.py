@@ -15,6 +15,7 @@ from api.clock import DAY
 from api.facts import AccountFacts
 from api.policy import TIERS, Judgement, Reason, judge, rank
 from api.rules import Policy, parse
+from api.store import next_number
 from api.tables import accounts, members, networks, policies, publications, reviews, verdicts
 from graph.errors import ConflictError
 from graph.forgotten import PSEUDONYM
@@ -107,7 +108,7 @@ def write(
     `latest` maps a subject to its newest verdict row (version, content_sha256). A subject without one,
     about whom there is nothing to say, gets none.
     """
-    next_id = (tx.execute(select(func.max(verdicts.c.verdict_id))).scalar() or 0) + 1
+    next_id = next_number(tx, verdicts.c.verdict_id)
     rows: list[dict[str, Any]] = []
     for item in judged:
         before, said = latest.get(item.subject_id), item.content_sha256(context.policy)

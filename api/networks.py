@@ -11,7 +11,7 @@ from api.clock import iso
 from api.judging import Context
 from api.policy import TIERS, rank
 from api.tables import accounts, evidence, members, networks, verdicts
-from api.verdicts import version
+from api.verdicts import present
 from graph.errors import NothingFoundError
 from graph.model import is_private
 
@@ -81,10 +81,7 @@ def verdict(tx: Connection, network_id: str, at: int) -> dict[str, Any]:
     if current is None or row is None or row["verdict_id"] is None:
         return body
     found = tx.execute(select(verdicts).where(verdicts.c.verdict_id == row["verdict_id"])).mappings().one()
-    expired = current.expires_at <= at
-    body["tier"] = "none" if expired else found["tier"]
-    times = {"judged_at": iso(current.published_at), "expires_at": iso(current.expires_at)}
-    body["verdict"] = {**version(found), "expired": expired, **times}
+    body["tier"], body["verdict"] = present(found, current.published_at, current.expires_at, at)
     return body
 
 

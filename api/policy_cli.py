@@ -151,7 +151,7 @@ def _shadow_json(found: Shadow) -> dict[str, Any]:
         "run_id": found.run_id,
         "active": found.active,
         "candidate": found.candidate,
-        "moves": [{"before": b, "after": a, "accounts": n} for (b, a), n in sorted(found.moves.items())],
+        "moves": found.told,
         "changes": [
             {"account_id": c.account_id, "before": said(c.before), "after": said(c.after)} for c in found.changes
         ],

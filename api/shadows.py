@@ -37,6 +37,11 @@ class Shadow:
     changes: list[Change]
 
     @property
+    def told(self) -> list[dict[str, Any]]:
+        """The moves as the store keeps and the API answers them."""
+        return [{"before": b, "after": a, "accounts": n} for (b, a), n in sorted(self.moves.items())]
+
+    @property
     def judged(self) -> int:
         """How many accounts either policy has facts of."""
         return sum(self.moves.values())
@@ -56,10 +61,7 @@ def keep(tx: Connection, publication_id: int, shadow: Shadow, actor: str, at: in
         "publication_id": publication_id,
         "sha256": shadow.candidate,
         "active_sha256": shadow.active,
-        "judged": shadow.judged,
-        "changed": len(shadow.changes),
-        "stricter": shadow.stricter,
-        "moves": [{"before": b, "after": a, "accounts": n} for (b, a), n in sorted(shadow.moves.items())],
+        "moves": shadow.told,
         "at": at,
     }
     tx.execute(insert(shadows), row)
@@ -75,7 +77,7 @@ def keep(tx: Connection, publication_id: int, shadow: Shadow, actor: str, at: in
     ]
     if changes:
         tx.execute(insert(shadow_changes), changes)
-    detail = {"publication_id": publication_id, "changed": row["changed"], "stricter": row["stricter"]}
+    detail = {"publication_id": publication_id, "changed": len(shadow.changes), "stricter": shadow.stricter}
     audit.append(tx, [audit.Entry(actor, "policy.compared", shadow.candidate, detail)], at)
 
 
@@ -88,7 +90,15 @@ def at_publication(tx: Connection, publication_id: int, sha256: str) -> dict[str
     """How a candidate compared at a publication, as the API answers it."""
     here = (shadows.c.publication_id == publication_id) & (shadows.c.sha256 == sha256)
     row = tx.execute(select(shadows).where(here)).mappings().one_or_none()
-    return None if row is None else {**row, "at": iso(row["at"])}
+    if row is None:
+        return None
+    moves = [(rank(m["before"]), rank(m["after"]), m["accounts"]) for m in row["moves"]]
+    counts = {
+        "judged": sum(n for _, _, n in moves),
+        "changed": sum(n for before, after, n in moves if before != after),
+        "stricter": sum(n for before, after, n in moves if before < after),
+    }
+    return {**row, **counts, "at": iso(row["at"])}
 
 
 def compared(tx: Connection, publication_id: int) -> dict[str, int]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Column, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError, ProgrammingError
 
@@ -119,6 +119,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except (OperationalError, InternalError) as error:
         raise _plain(error) from error
+
+
+def next_number(tx: Connection, column: Column[Any]) -> int:
+    """The number after the largest of a column; writers take turns, so nobody else is given it."""
+    return int(tx.execute(select(func.max(column))).scalar() or 0) + 1
 
 
 def _plain(error: DBAPIError) -> Exception:

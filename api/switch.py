@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from api import actions, audit, brakes
 from api.brakes import Hold
 from api.clock import iso
+from api.store import next_number
 from api.tables import kill_switch, network_actions
 from graph.errors import ConflictError, DeniedError
 
@@ -55,6 +56,6 @@ def lift(tx: Connection, *, actor: str, reason: str, at: int) -> None:
 
 
 def _record(tx: Connection, state: str, actor: str, reason: str, at: int) -> None:
-    turn = (tx.execute(select(func.max(kill_switch.c.turn))).scalar() or 0) + 1
+    turn = next_number(tx, kill_switch.c.turn)
     tx.execute(insert(kill_switch).values(turn=turn, state=state, actor=actor, reason=reason, at=at))
     audit.append(tx, [audit.Entry(actor, f"switch.{state}", "kill switch", {"reason": reason})], at)

@@ -155,9 +155,6 @@ shadows = Table(
     Column("publication_id", SERIAL, ForeignKey("publications.publication_id"), primary_key=True),
     Column("sha256", Text, ForeignKey("policies.sha256"), primary_key=True),
     Column("active_sha256", Text, nullable=False),
-    Column("judged", Integer, nullable=False),
-    Column("changed", Integer, nullable=False),
-    Column("stricter", Integer, nullable=False),
     Column("moves", JSON, nullable=False),
     Column("at", AT, nullable=False),
 )

@@ -50,21 +50,25 @@ def _among(tx: Connection, column: ColumnElement[str], names: Sequence[str]) -> 
 def _present(account_id: str, row: Any, held: penalties.Effective | None, at: int) -> dict[str, Any]:
     body: dict[str, Any] = {"account_id": account_id, "known": row is not None, "tier": "none", "verdict": None}
     if row is not None and row["tier"] is not None:
-        expired = row["expires_at"] is None or row["expires_at"] <= at
-        body["tier"] = "none" if expired else row["tier"]
         read = {name: None if row[name] is None else from_json(row[name]) for name in _JSON}
-        body["verdict"] = {
-            **version({**row, **read}),
-            "expired": expired,
-            "judged_at": None if row["judged_at"] is None else iso(row["judged_at"]),
-            "expires_at": None if row["expires_at"] is None else iso(row["expires_at"]),
-        }
+        body["tier"], body["verdict"] = present({**row, **read}, row["judged_at"], row["expires_at"], at)
     ends = held.expires_at if held is not None else None
     body["penalty"] = {
         "tier": held.tier if held is not None else "none",
         "expires_at": None if ends is None else iso(ends),
     }
     return body
+
+
+def present(row: Any, judged_at: int | None, expires_at: int | None, at: int) -> tuple[str, dict[str, Any]]:
+    """The tier that a verdict means now (`none` once it expired), and the verdict with its times."""
+    expired = expires_at is None or expires_at <= at
+    return "none" if expired else row["tier"], {
+        **version(row),
+        "expired": expired,
+        "judged_at": None if judged_at is None else iso(judged_at),
+        "expires_at": None if expires_at is None else iso(expires_at),
+    }
 
 
 def version(row: Any) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from api.migrations.triggers import forbid_changes
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -13,22 +15,6 @@ depends_on = None
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 APPEND_ONLY = ("audit", "verdicts", "penalties", "reversals", "reviews", "approvals", "policies", "publications")
-
-
-def _forbid_changes(table: str) -> None:
-    """Make the database itself refuse to change or delete rows of the table."""
-    refusal = f"{table} is append-only"
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
-            )
-        return
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION shoal_append_only()"
-    )
 
 
 def _append_only_function() -> None:
@@ -311,7 +297,7 @@ def upgrade() -> None:
     )
     _append_only_function()
     for table in APPEND_ONLY:
-        _forbid_changes(table)
+        forbid_changes(table)
 
 
 def downgrade() -> None:

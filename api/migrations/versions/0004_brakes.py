@@ -7,6 +7,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from api.migrations.triggers import forbid_changes
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -15,21 +17,6 @@ depends_on = None
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 APPEND_ONLY = ("batches", "overrides", "kill_switch")
-
-
-def _forbid_changes(table: str) -> None:
-    """Make the database itself refuse to change or delete rows of the table."""
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        return
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION shoal_append_only()"
-    )
 
 
 def upgrade() -> None:
@@ -86,7 +73,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("turn", name=op.f("pk_kill_switch")),
     )
     for table in APPEND_ONLY:
-        _forbid_changes(table)
+        forbid_changes(table)
     _count_targets()
 
 

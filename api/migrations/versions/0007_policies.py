@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from api.migrations.triggers import forbid_changes
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -17,21 +19,6 @@ COLUMNS = (
     ("verdicts", "model_sha256", sa.Text()),
     ("verdicts", "strengths", sa.JSON(none_as_null=True)),
 )
-
-
-def _forbid_changes(table: str) -> None:
-    """Make the database itself refuse to change or delete rows of the table."""
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        return
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION shoal_append_only()"
-    )
 
 
 def upgrade() -> None:
@@ -51,15 +38,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_policy_events")),
     )
     op.create_index("ix_policy_events_sha256", "policy_events", ["sha256", "seq"])
-    _forbid_changes("policy_events")
+    forbid_changes("policy_events")
     op.create_table(
         "shadows",
         sa.Column("publication_id", SERIAL, autoincrement=False, nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("active_sha256", sa.Text(), nullable=False),
-        sa.Column("judged", sa.Integer(), nullable=False),
-        sa.Column("changed", sa.Integer(), nullable=False),
-        sa.Column("stricter", sa.Integer(), nullable=False),
         sa.Column("moves", sa.JSON(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
