@@ -2,7 +2,8 @@
 
 A rule that raises a tier must be monotone: no less evidence, no stale or missing signal may make it hold. That can be
 seen in its text: predicates that speak against an account stand under an even number of `not`, those that speak for it
-under an odd number. A rule that protects is checked the other way round, one that only tells something is not checked.
+under an odd number, those that do neither nowhere. A rule that protects is checked the other way round, one that only
+tells something is not checked.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class Compiler:
             known = ", ".join((*OPERATORS, *PREDICATES))
             raise self.source.error(path, f"there is no predicate {name!r}; there are {known}")
         if wanted is not None and found.speaks != wanted:
+            if found.speaks == "neither":
+                said = "neither for nor against an account: it is for rules without a tier, and for questions"
+                raise self.source.error(path, f"`{name}` speaks {said}")
             why = "less evidence would raise a tier" if wanted == "against" else "more evidence would protect it"
             raise self.source.error(
                 path, f"`{name}` speaks {found.speaks} an account, so here it needs one `not` more or less: {why}"

@@ -29,6 +29,11 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "Shoal's policy"}
 
 
+_SPEAKS = {
+    "against": "Speaks against an account.",
+    "for": "Speaks for an account.",
+    "neither": "Speaks neither for nor against an account: only for rules without a tier, and questions.",
+}
 _ASKED = "Exactly one of all, any, not or a predicate, with what it takes."
 
 
@@ -43,7 +48,7 @@ def _predicates(parts: dict[str, Any]) -> list[dict[str, Any]]:
     for name, predicate in PREDICATES.items():
         takes = predicate.adapter.json_schema(ref_template="#/$defs/{model}")
         parts.update(takes.pop("$defs", {}))
-        found.append({**_single(name, takes), "description": f"{predicate.asks} Speaks {predicate.speaks} an account."})
+        found.append({**_single(name, takes), "description": f"{predicate.asks} {_SPEAKS[predicate.speaks]}"})
     return found
 
 

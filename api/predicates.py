@@ -2,7 +2,8 @@
 
 `speaks` is what keeps policies monotone: a predicate that speaks *against* an account holds for as much evidence
 or more, one that speaks *for* it for as little or less. A rule that raises a tier takes the former as they are and the
-latter under `not`; one that protects, the other way round (api.expressions).
+latter under `not`; one that protects, the other way round (api.expressions). One that speaks for *neither* is for
+rules that only tell, and for questions.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Predicate:
 
     name: str
     asks: str
-    speaks: Literal["against", "for"]
+    speaks: Literal["against", "for", "neither"]
     family: tuple[str, ...]
     takes: Any
     build: Callable[[Any, Parameters], Test]
@@ -319,7 +320,7 @@ _ALL = (
     Predicate(
         "signals_stale",
         "There is a network or a score, but the run is older than `network.max_run_age_days`, so they do not count.",
-        _FOR,
+        "neither",  # what is stale was evidence: without it there would be less, and nothing stale
         (),
         Yes,
         lambda _v, _p: lambda e: e.stale and (e.facts.network is not None or e.facts.score is not None),

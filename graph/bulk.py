@@ -14,6 +14,7 @@ the first moment on.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -44,6 +45,7 @@ LEAST_MB = 512  # of heap and of off-heap memory each; the tool needs more only 
 STAGES = 4  # nodes, relationships, linking, post-processing: what the tool counts to 100% each
 PERCENT = re.compile(r"\s(\d+)% ")
 IMPORTED = re.compile(r"^\s+(\d+) (nodes|relationships)$", re.MULTILINE)
+ENDS = {"account": ":START_ID", "object": ":END_ID"}
 TYPES = {
     "registered_at": "registeredAt:long",
     "verified_role": "verifiedRole",
@@ -103,11 +105,16 @@ class Written:
 
 
 class _Files:
-    """Writes the graph as CSV, one file a label and a kind of deed, its header in a file beside it."""
+    """Writes the graph as CSV, one file a label and a kind of deed, its header in a file beside it.
+
+    Nodes are numbered here, from 0 to the last, and a relationship names its ends by number: the tool, which would
+    have to sort and search the texts that name them otherwise, takes the numbers for the places of its records.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.connection, self.folder, self.done = connection, folder, Written([])
         connection.execute(f"CREATE OR REPLACE TEMP TABLE facts AS {sql('account_facts')}")
+        connection.execute("CREATE OR REPLACE TEMP TABLE numbered (label TEXT, key TEXT, node BIGINT)")
 
     def write(self, batch_ids: list[str], schema: int) -> Written:
         """Write all; returns what there is."""
@@ -118,51 +125,63 @@ class _Files:
                 advance(1)
             for what, (kind, label) in DEEDS.items():
                 if what in present:
-                    channel = "channel" if what == "object" else ":IGNORE"
-                    header = [*_ends(label), "count:long", "firstAt:long", "lastAt:long", channel]
-                    self._relations(kind, what, header, sql("deed_relations"), {"what": what})
+                    self._deeds(kind, what, label)
                     advance(1)
-        for label, column in (("Client", "registration_client"), ("Device", "device_id")):
-            rows = f"SELECT account_id, {column} FROM facts WHERE {column} IS NOT NULL ORDER BY ALL"
-            self._relations("REGISTERED_WITH", column, _ends(label), rows, {})
-        marks = "SELECT unnest($ids)"
-        self._save("--nodes=LoadedBatch", "LoadedBatch", ["batchId:ID(LoadedBatch)"], marks, {"ids": batch_ids})
-        named = ["name:ID(Schema)", "version:long"]
-        self._save("--nodes=Schema", "Schema", named, "SELECT 'shoal', $version::BIGINT", {"version": schema})
-        self.done.nodes += len(batch_ids) + 1
+        for label in ("Client", "Device"):
+            rows = sql("bulk_registrations")
+            self._relations("REGISTERED_WITH", f"registered_{label}", ENDS, rows, {"label": label})
+        self._mark(batch_ids, schema)
         return self.done
+
+    def _mark(self, batch_ids: list[str], schema: int) -> None:
+        """What says that these batches are loaded, and under which schema."""
+        rows = "SELECT $first + generate_subscripts($ids, 1) - 1 AS node, unnest($ids) AS batch_id"
+        header = {"node": ":ID", "batch_id": "batchId"}
+        given: dict[str, object] = {"first": self.done.nodes, "ids": batch_ids}
+        self.done.nodes += self._save("--nodes=LoadedBatch", "LoadedBatch", header, rows, given)
+        rows = "SELECT $first::BIGINT AS node, 'shoal' AS name, $version::BIGINT AS version"
+        header = {"node": ":ID", "name": "name", "version": "version:long"}
+        given = {"first": self.done.nodes, "version": schema}
+        self.done.nodes += self._save("--nodes=Schema", "Schema", header, rows, given)
 
     def _nodes(self, label: str, key: str) -> None:
         """One file of nodes; a column for each kind of relationship that some of them lack, being dense."""
-        header, rows, given = [f"{key}:ID({label})"], sql("bulk_nodes"), {"label": label}
+        keys, given = sql("bulk_keys"), {"label": label}
         if label == "Account":
-            header, rows, given = [*header, *TYPES.values()], sql("bulk_accounts"), {}
-        first = "account_id" if label == "Account" else "object"
+            keys, given = sql("bulk_accounts"), {}
+        number = f"{self.done.nodes} + row_number() OVER () - 1"
+        self.connection.execute(f"INSERT INTO numbered SELECT '{label}', key, {number} FROM ({keys})", given)
+        header, rows = {"node": ":ID", "key": key}, f"SELECT node, key FROM numbered WHERE label = '{label}'"
+        if label == "Account":
+            header |= TYPES
+            rows = f"SELECT node, key, {', '.join(TYPES)} FROM ({rows}) LEFT JOIN accounts ON account_id = key"
         found = "SELECT DISTINCT property FROM left_out WHERE label = $label ORDER BY property"
         for (name,) in self.connection.execute(found, {"label": label}).fetchall():
-            said = (
-                f"SELECT node AS {first}, n AS \"{name}\" FROM left_out WHERE label = '{label}' AND property = '{name}'"
-            )
-            rows = f"SELECT * FROM ({rows}) LEFT JOIN ({said}) USING ({first})"
-            header.append(f"{name}:long")
-        self.done.nodes += self._save(f"--nodes={label}", label, header, rows, given)
+            said = f"SELECT node AS key, n AS \"{name}\" FROM left_out WHERE label = '{label}' AND property = '{name}'"
+            rows = f"SELECT * FROM ({rows}) LEFT JOIN ({said}) USING (key)"
+            header[name] = f"{name}:long"
+        self.done.nodes += self._save(f"--nodes={label}", label, header, f"{rows} ORDER BY node", {})
 
-    def _relations(self, kind: str, name: str, header: list[str], rows: str, given: dict[str, str]) -> None:
+    def _deeds(self, kind: str, what: str, label: str) -> None:
+        header = {**ENDS, "n": "count:long", "first_at": "firstAt:long", "last_at": "lastAt:long"}
+        header["channel"] = "channel" if what == "object" else ":IGNORE"
+        self._relations(kind, what, header, sql("bulk_relations"), {"what": what, "label": label})
+
+    def _relations(self, kind: str, name: str, header: Mapping[str, str], rows: str, given: dict[str, str]) -> None:
         self.done.relationships += self._save(f"--relationships={kind}", f"did_{name}", header, rows, given)
 
-    def _save(self, option: str, name: str, header: list[str], rows: str, given: Mapping[str, object]) -> int:
+    def _save(self, option: str, name: str, header: Mapping[str, str], rows: str, given: Mapping[str, object]) -> int:
+        """Write the rows, whose columns are those of the header (column -> what the tool is to make of it)."""
         file = str(self.folder / f"{name}.csv").replace("'", "''")
-        # everything in quotation marks but what is null: an empty text is not a missing one
-        told = self.connection.execute(f"COPY ({rows}) TO '{file}' (FORMAT csv, HEADER false, FORCE_QUOTE *)", given)
-        (self.folder / f"{name}.header.csv").write_text(",".join(header) + "\n", encoding="utf-8")
+        # texts in quotation marks but where they are null: an empty text is not a missing one
+        texts = ", ".join(column for column, said in header.items() if ":" not in said)
+        quoted = f", FORCE_QUOTE ({texts})" if texts else ""
+        told = self.connection.execute(f"COPY ({rows}) TO '{file}' (FORMAT csv, HEADER false{quoted})", given)
+        (self.folder / f"{name}.header.csv").write_text(",".join(header.values()) + "\n", encoding="utf-8")
         count = int(told.fetchall()[0][0])
         if count:
             self.done.arguments.append(f"{option}={name}.header.csv,{name}.csv")
         return count
-
-
-def _ends(label: str) -> list[str]:
-    return [":START_ID(Account)", f":END_ID({label})"]
 
 
 def _import(staged: Path, distribution: Path, sizes: neo4j_home.Memory, written: Written) -> None:
@@ -172,6 +191,7 @@ def _import(staged: Path, distribution: Path, sizes: neo4j_home.Memory, written:
     ending = [
         *("org.neo4j.cli.AdminTool", "database", "import", "full", "neo4j"),
         "--bad-tolerance=0",
+        "--id-type=actual",
         "--multiline-fields=true",
         "--path-pattern-style=none",
         f"--max-off-heap-memory={max(sizes.page_cache, LEAST_MB)}M",
@@ -179,7 +199,7 @@ def _import(staged: Path, distribution: Path, sizes: neo4j_home.Memory, written:
         *written.arguments,
     ]
     args = neo4j_home.java_arguments(staged / "conf" / "import.args", distribution, max(sizes.heap, LEAST_MB), ending)
-    environment = {"NEO4J_HOME": str(staged), "NEO4J_CONF": str(staged / "conf")}
+    environment = {**os.environ, "NEO4J_HOME": str(staged), "NEO4J_CONF": str(staged / "conf")}
     total = written.nodes + written.relationships
     with (
         progress("Importing into Neo4j", total) as advance,

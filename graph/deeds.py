@@ -93,3 +93,4 @@ def prepare(connection: duckdb.DuckDBPyConnection, log: EventLog, batches: list[
     connection.execute(sql("deeds"))
     connection.execute(sql("dense"), {"limit": DENSE})
     connection.execute(sql("left_out"))
+    connection.execute(sql("kept_deeds"))

@@ -11,6 +11,10 @@ import pytest
 
 from graph.settings import settings
 
+# No Neo4j of a test runs for more than some minutes: to compile its code well, and to collect garbage beside it, costs
+# more there than it ever brings. Child processes inherit this.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 REQUIRED = {part.strip() for part in settings().require.split(",") if part.strip()}
 
 # The files that take longest, the longest first: begun last, one of them would run on alone while a worker idles.
