@@ -109,6 +109,7 @@ def run(
     how = reading(format_name, mapping)
     workspace = Workspace(folder or settings().dir)
     with workspace.writing():
+        _check_policy(workspace)
         _ingest(workspace, events, how)
         done = _detect_and_score(workspace, since, until, detect_config(**detection))
         _publish(workspace, done)
@@ -386,6 +387,16 @@ def _detect_and_score(
         runs.make_current(done)
         store.show_run(done)
     return done
+
+
+def _check_policy(workspace: Workspace) -> None:
+    """Refuse at the beginning what publishing would refuse at the end: a policy with faults, or not the one in use."""
+    from api.candidates import for_publication
+    from api.store import configured
+    from graph.settings import settings
+
+    with configured(workspace.root) as engine:
+        for_publication(engine, settings().policy)
 
 
 def _publish(workspace: Workspace, done: Run) -> None:

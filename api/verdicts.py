@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, Text, any_, cast, func, literal, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Text,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from api import penalties
@@ -18,46 +31,69 @@ from api.tables import penalties as penalties_table
 
 def of_accounts(tx: Connection, account_ids: Sequence[str], at: int) -> dict[str, dict[str, Any]]:
     """The present verdict of each account, as the API answers it; an unknown account is `known: false`."""
-    joined = accounts.outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id)
-    found = select(*_SHOWN).select_from(joined).where(_among(tx, accounts.c.account_id, account_ids))
-    rows = {row["account_id"]: row for row in tx.execute(found).mappings().all()}
+    found = _one(tx, account_ids[0]) if len(account_ids) == 1 else _many(tx, account_ids)
     held = penalties.in_force(tx, _among(tx, penalties_table.c.account_id, account_ids), at)
-    return {name: _present(name, rows.get(name), held.get(name), at) for name in account_ids}
+    return {name: _present(name, found.get(name), held.get(name), at) for name in account_ids}
 
 
-# what is answered of an account, without the facts it was judged by; JSON as text: most accounts have none to read
-_SHOWN = (
-    *(accounts.c[name] for name in ("account_id", "judged_at", "expires_at")),
-    *(
-        cast(c, Text).label(c.name) if isinstance(c.type, JSON) else c
-        for c in verdicts.c
-        if c.name not in ("verdict_id", "subject_kind", "subject_id", "content_sha256")
-    ),
+# JSON as text: most verdicts have little of it to read
+_VERSION = tuple(
+    cast(c, Text).label(c.name) if isinstance(c.type, JSON) else c
+    for c in verdicts.c
+    if c.name not in ("subject_kind", "subject_id", "content_sha256")
 )
 _JSON = tuple(c.name for c in verdicts.c if isinstance(c.type, JSON))
+_TIMES = (accounts.c.judged_at, accounts.c.expires_at)  # without the facts it was judged by
+Found = tuple[int | None, int | None, RowMapping | None]  # judged at, expires at, version of a verdict
 
 
-def _among(tx: Connection, column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a column is one of some names: all of them are one parameter, so the statement is always the same."""
-    if len(names) == 1:
-        return column == names[0]
-    if tx.dialect.name == "postgresql":
-        return column == any_(cast(list(names), ARRAY(Text)))
-    listed = func.json_each(json.dumps(list(names))).table_valued("value")
-    return column.in_(select(listed.c.value))
+def _one(tx: Connection, account_id: str) -> dict[str, Found]:
+    """An account by one statement."""
+    joined = accounts.outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id)
+    found = select(*_TIMES, *_VERSION).select_from(joined).where(accounts.c.account_id == account_id)
+    row = tx.execute(found).mappings().first()
+    if row is None:
+        return {}
+    return {account_id: (row["judged_at"], row["expires_at"], None if row["tier"] is None else row)}
 
 
-def _present(account_id: str, row: Any, held: penalties.Effective | None, at: int) -> dict[str, Any]:
-    body: dict[str, Any] = {"account_id": account_id, "known": row is not None, "tier": "none", "verdict": None}
-    if row is not None and row["tier"] is not None:
+def _many(tx: Connection, account_ids: Sequence[str]) -> dict[str, Found]:
+    """Accounts by two statements: most have no verdict, and a join would give each of them its empty columns."""
+    among = _among(tx, accounts.c.account_id, account_ids)
+    rows = tx.execute(select(accounts.c.account_id, *_TIMES, accounts.c.verdict_id).where(among)).all()
+    told = _among(tx, verdicts.c.verdict_id, [row[3] for row in rows if row[3] is not None])
+    versions = {row["verdict_id"]: row for row in tx.execute(select(*_VERSION).where(told)).mappings()}
+    return {row[0]: (row[1], row[2], versions.get(row[3])) for row in rows}
+
+
+def _among(tx: Connection, column: Column[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of some values: all of them are one parameter, so the statement is always the same."""
+    if len(values) != 1 and tx.dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(list(values))).table_valued("value")
+        return column.in_(select(listed.c.value))
+    wanted: Any = values[0] if len(values) == 1 else any_(cast(list(values), ARRAY(column.type)))
+    found: ColumnElement[bool] = column == wanted
+    return found
+
+
+_NOTHING = {"tier": "none", "expires_at": None}
+
+
+def _present(account_id: str, found: Found | None, held: penalties.Effective | None, at: int) -> dict[str, Any]:
+    tier, verdict, penalty = "none", None, _NOTHING
+    if found is not None and found[2] is not None:
+        judged_at, expires_at, row = found[0], found[1], found[2]
         read = {name: None if row[name] is None else from_json(row[name]) for name in _JSON}
-        body["tier"], body["verdict"] = present({**row, **read}, row["judged_at"], row["expires_at"], at)
-    ends = held.expires_at if held is not None else None
-    body["penalty"] = {
-        "tier": held.tier if held is not None else "none",
-        "expires_at": None if ends is None else iso(ends),
+        tier, verdict = present({**row, **read}, judged_at, expires_at, at)
+    if held is not None:
+        penalty = {"tier": held.tier, "expires_at": None if held.expires_at is None else iso(held.expires_at)}
+    return {
+        "account_id": account_id,
+        "known": found is not None,
+        "tier": tier,
+        "verdict": verdict,
+        "penalty": penalty,
     }
-    return body
 
 
 def present(row: Any, judged_at: int | None, expires_at: int | None, at: int) -> tuple[str, dict[str, Any]]:

@@ -35,7 +35,7 @@ import httpx
 import numpy as np
 import psutil
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests" / "api")]
+sys.path[:0] = [str(Path(__file__).parents[1] / place) for place in (".", "tests", "tests/api")]
 
 BARE = """
 import sqlite3, sys, threading

@@ -11,7 +11,8 @@ A block of commands that is run stands under a comment, and a file it needs unde
     <!-- file: events.csv -->
     ```csv
 
-The blocks of a page are one session, in an empty folder, with `set -euo pipefail`.
+The blocks of a page are one session, in an empty folder, with `set -euo pipefail`. A page of NEEDS_POSTGRESQL has a
+server of its own, which `psql` finds by the environment.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from __future__ import annotations
 import ast
 import os
 import re
+import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib import util
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
+import pgkit
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -56,6 +60,7 @@ def blocks(page: str) -> Iterator[tuple[str | None, str]]:
         yield match[2], match[3]
 
 
+NEEDS_POSTGRESQL = {"docs/how-to/service.md"}
 TESTED = [page for page in PAGES if any(file is None for file, _ in blocks(page))]
 
 
@@ -82,8 +87,23 @@ def test_the_pages_have_examples() -> None:
     assert {"docs/how-to/ingest.md", "docs/how-to/act.md"} <= set(TESTED)
 
 
+@pytest.fixture
+def server(page: str, need: Callable[[str, bool, str], None]) -> Iterator[dict[str, str]]:
+    """Where `psql` finds a PostgreSQL server whose owner it is; nothing for pages that need none."""
+    if page not in NEEDS_POSTGRESQL:
+        yield {}
+        return
+    found = pgkit.programs()
+    need("postgresql", found is not None, "no PostgreSQL server binaries (Debian: apt-get install postgresql)")
+    assert found is not None
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = int(free.getsockname()[1])
+    with pgkit.listening(found, durable=False, port=port) as folder:
+        yield {"PGHOST": str(folder), "PGPORT": str(port), "PGUSER": "shoal"}
+
+
 @pytest.mark.parametrize("page", TESTED)
-def test_examples_run_and_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
+def test_examples_run_and_print_what_the_page_shows(page: str, server: dict[str, str], tmp_path: Path) -> None:
     script, wanted = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n", []
     for file, text in blocks(page):
         if file is not None:
@@ -94,7 +114,7 @@ def test_examples_run_and_print_what_the_page_shows(page: str, tmp_path: Path) -
             wanted.append((command, output))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SHOAL_", "NEO4J_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    environment |= {"HOME": str(tmp_path), "SHOAL_API_PORT": "0", "PYTHONUNBUFFERED": "1"}
+    environment |= {"HOME": str(tmp_path), "SHOAL_API_PORT": "0", "PYTHONUNBUFFERED": "1", **server}
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     printed = dict(enumerate(re.split(r"\n@@ \d+\n", done.stdout)[1:]))
     assert done.returncode == 0, f"{wanted[len(printed) - 1][0]}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

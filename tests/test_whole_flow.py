@@ -167,6 +167,16 @@ def test_a_wrong_file_is_one_sentence_and_no_traceback(tmp_path: Path, name: str
     assert "Traceback" not in done.stderr
 
 
+def test_a_policy_that_would_be_refused_at_the_end_is_refused_at_the_beginning(tmp_path: Path, platform: Path) -> None:
+    policy, folder = tmp_path / "mine.yml", tmp_path / "data"
+    policy.write_text("version: '1'\nhosting_tools: tool\n")
+    done = shoal("run", str(platform), "--dir", str(folder), SHOAL_POLICY=str(policy))
+    assert done.returncode == 2
+    assert "mine.yml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Workspace(folder).log.batches()
+
+
 def test_help_answers_at_once() -> None:
     """Not a timing of the machine: the heavy libraries must not have been imported."""
     code = (

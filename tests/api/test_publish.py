@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -85,6 +86,18 @@ def test_known_and_unknown_accounts(engine: Engine, platform: Platform, policy: 
     assert [found[n]["known"] for n in ("bot-n1-0000", "person-1", "nobody")] == [True, True, False]
     assert found["person-1"]["verdict"] is None
     assert [found[n]["tier"] for n in ("bot-n1-0000", "person-1", "nobody")] == ["ban", "none", "none"]
+
+
+def test_many_together_are_answered_as_each_alone(engine: Engine, platform: Platform, policy: Policy) -> None:
+    """They are read by other statements; none of a batch may have a verdict, or all, or one."""
+    put(platform, banned_network(platform), engine, policy)
+    names = ["bot-n1-0000", "bot-n1-0001", "person-1", "person-2", "nobody", "no one"]
+    at = now()
+    with reading(engine) as tx:
+        alone = {name: verdicts.of_accounts(tx, [name], at)[name] for name in names}
+        for size in range(len(names) + 1):
+            for some in combinations(names, size):
+                assert verdicts.of_accounts(tx, some, at) == {name: alone[name] for name in some}
 
 
 def test_verdicts_expire_when_read_and_live_on_when_confirmed(

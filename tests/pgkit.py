@@ -8,8 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 from sqlalchemy import create_engine, text
+
+MADE = ("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
 
 def programs() -> Path | None:
@@ -31,9 +34,18 @@ def server(found: Path, *, durable: bool) -> Iterator[str]:
 
     `durable`: whether a commit waits for the disk, as it does where decisions are kept.
     """
-    folder = Path("/tmp") / f"shoal-pg-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o755)
+    with listening(found, durable=durable, port=0) as folder:
+        yield f"postgresql+psycopg://shoal@/{{}}?host={folder}"
+
+
+@contextmanager
+def listening(found: Path, *, durable: bool, port: int) -> Iterator[Path]:
+    """A server in a folder that goes away; yields the folder, in which its socket lies.
+
+    Through the socket everybody is let in. `port`: also on this port of 127.0.0.1, by password (0: not).
+    """
+    folder = Path(mkdtemp(prefix="shoal-pg-", dir="/tmp"))  # the path of a socket has to be short
+    folder.chmod(0o755)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
@@ -42,12 +54,13 @@ def server(found: Path, *, durable: bool) -> Iterator[str]:
         line = [str(found / command), "-D", str(data), *arguments]
         subprocess.run(_as_postgres(line), check=True, capture_output=True, cwd=folder)
 
-    run("initdb", "-U", "shoal", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-    settings = [f"unix_socket_directories={folder}", "listen_addresses="]
+    run("initdb", "-U", "shoal", "--auth-local=trust", "--auth-host=scram-sha-256", *MADE)
+    settings = [f"unix_socket_directories={folder}", f"listen_addresses={'127.0.0.1' if port else ''}"]
+    settings += [f"port={port}"] if port else []
     settings += [] if durable else ["fsync=off", "synchronous_commit=off"]
     run("pg_ctl", "-o", " ".join(f"-c {s}" for s in settings), "-l", str(folder / "log"), "-w", "start")
     try:
-        yield f"postgresql+psycopg://shoal@/{{}}?host={folder}"
+        yield folder
     finally:
         run("pg_ctl", "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder, ignore_errors=True)
