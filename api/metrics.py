@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,8 +16,11 @@ from sqlalchemy import Connection, Engine, func, select
 from api import brakes, judging
 from api.clock import DAY, SECOND
 from api.clock import now as clock
+from api.outbox import ENFORCEMENT
 from api.store import reading
 from api.tables import audit_head, network_actions, networks, outbox, penalties, reversals, review_queue
+from api.tables import webhook_endpoints as endpoints
+from api.tables import webhook_waiting as waiting
 from graph.errors import ShoalError
 
 CACHE_SECONDS = 5.0
@@ -47,7 +50,7 @@ class StoreMetrics(Collector):
     def _collected(self) -> list[Metric]:
         try:
             with reading(self._engine) as tx:
-                found = [*_publication(tx), *_outbox(tx), *_actions(tx), *_penalties(tx), *_rest(tx)]
+                found = [*_publication(tx), *_outbox(tx), *_webhooks(tx), *_actions(tx), *_penalties(tx), *_rest(tx)]
         except ShoalError:
             return [_gauge("shoal_store_up", "Whether the decision store answers", 0)]
         return [_gauge("shoal_store_up", "Whether the decision store answers", 1), *found]
@@ -57,7 +60,7 @@ def _gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
 
-def _by(name: str, meaning: str, label: str, values: dict[str, float]) -> Metric:
+def _by(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, meaning, labels=[label])
     for key, value in sorted(values.items()):
         family.add_metric([key], value)
@@ -91,6 +94,35 @@ def _outbox(tx: Connection) -> Iterator[Metric]:
     yield _gauge(
         "shoal_outbox_age_seconds", "Age of the oldest row that is not delivered", max(ages.values(), default=0)
     )
+
+
+def _webhooks(tx: Connection) -> Iterator[Metric]:
+    """What each receiver has not received: a penalty that the platform does not know of is not in force."""
+    held = waiting.c.endpoint_id == endpoints.c.endpoint_id
+    alive, dead = held & waiting.c.dead_at.is_(None), held & waiting.c.dead_at.is_not(None)
+    tried = select(func.min(outbox.c.created_at)).join_from(outbox, waiting, outbox.c.seq == waiting.c.seq).where(alive)
+    untried = (
+        select(outbox.c.created_at)
+        .where(outbox.c.kind == ENFORCEMENT, outbox.c.seq > endpoints.c.cursor)
+        .order_by(outbox.c.seq)
+        .limit(1)
+    )
+    found = tx.execute(
+        select(
+            endpoints.c.endpoint_id,
+            endpoints.c.state,
+            tried.scalar_subquery().label("tried"),
+            untried.scalar_subquery().label("untried"),
+            select(func.count()).where(dead).scalar_subquery().label("dead"),
+        )
+    ).all()
+    at = clock()
+    ages = {row.endpoint_id: (at - min(row.tried or at, row.untried or at)) / SECOND for row in found}
+    yield _by("shoal_webhook_age_seconds", "Age of the oldest event that is not received", "endpoint", ages)
+    given_up = {row.endpoint_id: row.dead for row in found}
+    yield _by("shoal_webhook_dead", "Events that were given up", "endpoint", given_up)
+    enabled = {row.endpoint_id: int(row.state == "enabled") for row in found}
+    yield _by("shoal_webhook_enabled", "Whether events are sent", "endpoint", enabled)
 
 
 def _actions(tx: Connection) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import random
 import re
 import subprocess
 import sys
@@ -17,13 +18,16 @@ from typing import Any
 
 import pytest
 import yaml
-from apikit import ALL, People, Platform, approved, banned_network, served, state_of
+from apikit import ALL, HOUR, People, Platform, approved, banned_network, served, state_of
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, text, update
+from test_webhooks import Scripted, Time, endpoint, happened
 
-from api import logs, metrics
+from api import logs, metrics, webhooks
+from api.clock import now
+from api.delivery import deliver
 from api.logs import without_secrets
 from api.metrics import StoreMetrics
 from api.publish import publish
@@ -119,9 +123,38 @@ def test_a_store_that_is_away_is_a_metric(tmp_path: Path) -> None:
     assert found == {"shoal_store_up": 0}
 
 
-def test_alarms_ask_for_metrics_that_there_are(people: People) -> None:
+def test_what_a_receiver_did_not_receive_is_a_metric(people: People, engine: Engine) -> None:
+    endpoint_id, _ = endpoint(engine)
+
+    def stands() -> tuple[float, float, float]:
+        found = measured(people)
+        age, dead, enabled = (
+            found[f"shoal_webhook_{n},endpoint={endpoint_id}"] for n in ("age_seconds", "dead", "enabled")
+        )
+        return round(age / 3600), dead, enabled
+
+    assert stands() == (0, 0, 1)
+    seqs = happened(engine, ["a", "b", "c"])
+    with writing(engine) as tx:
+        for hours, seq in zip((3, 2, 1), seqs, strict=True):
+            tx.execute(update(outbox).where(outbox.c.seq == seq).values(created_at=now() - hours * HOUR))
+    assert stands() == (3, 0, 1), "nobody tried yet"
+    clock, sender = Time(), Scripted(lambda told, _: 503 if told["seq"] == seqs[1] else 204)
+    deliver(engine, sender, random.Random(1), now=clock)
+    assert stands() == (2, 0, 1), "the one that was refused"
+    while not webhooks.dead(engine, endpoint_id):
+        clock.at += HOUR
+        deliver(engine, sender, random.Random(1), now=clock)
+    assert stands() == (0, 1, 1)
+    with writing(engine) as tx:
+        webhooks.set_state(tx, endpoint_id, "disabled", "a test", actor="test", at=now())
+    assert stands() == (0, 1, 0)
+
+
+def test_alarms_ask_for_metrics_that_there_are(people: People, engine: Engine) -> None:
     rules = yaml.safe_load((ROOT / "docs" / "examples" / "alerts.yml").read_text())["groups"][0]["rules"]
     people("ann").get("/v1/accounts/x/verdict")
+    endpoint(engine)
     there = {name.partition(",")[0] for name in measured(people)}
     asked = {rule["alert"]: set(re.findall(r"shoal_[a-z_]+", rule["expr"])) for rule in rules}
     assert all(asked.values())
