@@ -472,7 +472,7 @@ def main() -> None:
         click.echo("Interrupted. What was finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
     except ShoalError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo("\n  ".join([f"Error: {error}", *getattr(error, "__notes__", ())]), err=True)
         sys.exit(error.exit_code)
 
 

@@ -99,6 +99,8 @@ def install(app: FastAPI) -> None:
     async def _shoal(_request: Request, error: ShoalError) -> Response:
         if isinstance(error, IntegrityError):
             _log.error("integrity: %s", error)
+        for note in getattr(error, "__notes__", ()):
+            _log.warning("%s; %s", error, note)
         return of_error(error)
 
     @app.exception_handler(RequestValidationError)

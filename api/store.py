@@ -132,7 +132,9 @@ def _plain(error: DBAPIError) -> Exception:
         return ConflictError("the decision store is busy with another write; try again")
     if "readonly" in said or "read-only" in said:
         return UnavailableError("the decision store cannot be written now: it is read-only")
-    return UnavailableError("the decision store does not answer")
+    away = UnavailableError("the decision store does not answer")
+    away.add_note(f"it said: {' '.join(said.split())[:400]}")  # a driver names server, user and database, no password
+    return away
 
 
 def upgrade(engine: Engine) -> None:

@@ -9,7 +9,8 @@
     └── UnavailableError      something Shoal needs does not answer (Neo4j, database, download)
 
 The command line prints the message and exits with `exit_code`; the API maps each class to one
-problem+json status, in one place.
+problem+json status, in one place. Notes (`add_note`) are for whoever runs Shoal: the command line prints them and the
+API logs them, and no answer tells them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -141,9 +142,28 @@ def test_urls_and_files(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "decisions.db").stat().st_mode & 0o077 == 0
     engine.dispose()
     nowhere = open_store(tmp_path, "postgresql://u:secret@127.0.0.1:1/d")
-    with pytest.raises(UnavailableError, match="does not answer"), reading(nowhere):
+    with pytest.raises(UnavailableError, match="does not answer") as away, reading(nowhere):
         pass
     nowhere.dispose()
+    (note,) = away.value.__notes__
+    assert "127.0.0.1" in note
+    assert "secret" not in note
+
+
+def test_why_the_store_is_away_is_told_to_whoever_runs_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    url = "postgresql://u:secret@127.0.0.1:1/d"
+    line = [sys.executable, "-m", "shoal", "migrate", "--dir", str(tmp_path)]
+    done = subprocess.run(line, env={**os.environ, "SHOAL_DATABASE_URL": url}, capture_output=True, text=True)
+    assert done.returncode == 6
+    assert done.stderr.startswith("Error: the decision store does not answer\n  it said: ")
+    assert "refused" in done.stderr
+    assert "secret" not in done.stderr
+    with served(open_store(tmp_path, url), carry_out=False) as people:
+        answer = people.http.get("/readyz")
+    assert answer.status_code == 503
+    assert "127.0.0.1" not in answer.text
+    assert any("it said" in record.getMessage() for record in caplog.records)
+    assert "secret" not in caplog.text
 
 
 def test_the_api_loads_no_engine_of_graph_or_model() -> None:
