@@ -99,6 +99,7 @@ def ingest(
     from graph.settings import settings
     from graph.workspace import Workspace
     from ingest.load import ingest as append
+    from ingest.load import told_of_media
     from ingest.preview import preview
     from ingest.readers import source_files
 
@@ -117,15 +118,18 @@ def ingest(
             for line in preview(workspace, path, how):
                 click.echo(line)
         return
+    reports = []
     with workspace.writing():
         for path in files:
             with progress(f"reading {path.name}"):
-                done = append(workspace, path, how)
-            click.echo(str(done))
+                reports.append(append(workspace, path, how))
+            click.echo(str(reports[-1]))
         if media is not None:
             from ingest.media_folder import take
 
             take(workspace, media, click.echo)
+        elif told := told_of_media(reports):
+            click.echo(told)
 
 
 @click.command()

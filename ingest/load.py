@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Ingested:
     known: bool = False  # the same file was appended before; nothing was done
     aside: int = 0  # rows of a kind that nothing is stored of
     note: str = ""  # what was recognised, or why rows were set aside
+    unchecked: int = 0  # pictures and videos that its interactions name and the log knows nothing of
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -140,6 +142,7 @@ def _append(connection: Any, workspace: Workspace, source: Source, now: int) -> 
         kept = rejects.finish()
         _refuse_useless(path, done, broken, rejects)
         _write_extras(connection, staging / "extras.parquet")
+        unchecked = _unchecked(connection, staging / "interactions.parquet")
         log.commit(
             staging,
             {
@@ -170,7 +173,27 @@ def _append(connection: Any, workspace: Workspace, source: Source, now: int) -> 
         kept,
         done.forgotten,
         note=note,
+        unchecked=unchecked,
     )
+
+
+def told_of_media(reports: Sequence[Ingested]) -> str | None:
+    """A sentence on media that the files of a call name and nobody checked; None where it checked some, or need not."""
+    n = sum(report.unchecked for report in reports)
+    if not n or any(report.table == "media" for report in reports):
+        return None
+    return (
+        f"{n:,} names of pictures or videos were never checked, so what they say of themselves and who showed near "
+        "copies is not known: `shoal ingest FILES --media FOLDER`"
+    )
+
+
+def _unchecked(connection: Any, file: Path) -> int:
+    """How many media a file of interactions names that the log knows nothing of."""
+    if not file.exists():
+        return 0
+    named = f"SELECT DISTINCT unnest(media) AS media_id FROM read_parquet('{_escaped(file)}')"
+    return int(connection.execute(f"SELECT count(*) FROM ({named}) ANTI JOIN media USING (media_id)").fetchall()[0][0])
 
 
 def _refuse_useless(path: Path, done: Counts, broken: int, rejects: Rejects) -> None:

@@ -227,6 +227,16 @@ def test_a_call_that_was_killed_goes_on(
     assert [event for event, _ in shown(place)] == [event for event, _ in shown(other)]
 
 
+def test_media_that_nobody_checked_are_told_of(place: Workspace) -> None:
+    told = "names of pictures or videos were never checked"
+    assert f"3 {told}" in put(place, POSTS, "posts").out
+    assert told not in put(place, POSTS, "again").out, "every row is in the log already"
+    assert told not in put(place, ANSWERS, "answers").out
+    assert f"1 {told}" in put(place, [post("e4", "dan", "a.jpg", "new.jpg")], "later").out, "the log knows the other"
+    assert told not in put(place, [post("e5", "eve")], "none").out
+    assert told not in put(place, [post("e6", "eve", "x.jpg", kind="message", target_id="ann")], "private").out
+
+
 def test_no_folder_and_no_media_are_said(place: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     path.write_text(json.dumps(post("e1", "ann")) + "\n")
