@@ -344,14 +344,11 @@ def _start_api(workspace: Workspace) -> None:
 
 
 def _ingest(workspace: Workspace, events: tuple[Path, ...], how: Reading) -> None:
-    from ingest.load import ingest, told_of_media
+    from ingest.load import ingest_all, told_of_media
     from ingest.readers import source_files
 
-    reports = []
-    for path in [file for given in events for file in source_files(given)]:
-        with progress(f"reading {path.name}"):
-            reports.append(ingest(workspace, path, how))
-        click.echo(str(reports[-1]))
+    files = [file for given in events for file in source_files(given)]
+    reports = ingest_all(workspace, files, how, click.echo)
     if told := told_of_media(reports):
         click.echo(told)
 

@@ -13,14 +13,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 
-from api import brakes, judging
+from api import brakes, judging, webhooks
 from api.clock import DAY, SECOND
 from api.clock import now as clock
-from api.outbox import ENFORCEMENT
 from api.store import reading
 from api.tables import audit_head, network_actions, networks, outbox, penalties, reversals, review_queue
-from api.tables import webhook_endpoints as endpoints
-from api.tables import webhook_waiting as waiting
 from graph.errors import ShoalError
 
 CACHE_SECONDS = 5.0
@@ -98,30 +95,13 @@ def _outbox(tx: Connection) -> Iterator[Metric]:
 
 def _webhooks(tx: Connection) -> Iterator[Metric]:
     """What each receiver has not received: a penalty that the platform does not know of is not in force."""
-    held = waiting.c.endpoint_id == endpoints.c.endpoint_id
-    alive, dead = held & waiting.c.dead_at.is_(None), held & waiting.c.dead_at.is_not(None)
-    tried = select(func.min(outbox.c.created_at)).join_from(outbox, waiting, outbox.c.seq == waiting.c.seq).where(alive)
-    untried = (
-        select(outbox.c.created_at)
-        .where(outbox.c.kind == ENFORCEMENT, outbox.c.seq > endpoints.c.cursor)
-        .order_by(outbox.c.seq)
-        .limit(1)
-    )
-    found = tx.execute(
-        select(
-            endpoints.c.endpoint_id,
-            endpoints.c.state,
-            tried.scalar_subquery().label("tried"),
-            untried.scalar_subquery().label("untried"),
-            select(func.count()).where(dead).scalar_subquery().label("dead"),
-        )
-    ).all()
-    at = clock()
-    ages = {row.endpoint_id: (at - min(row.tried or at, row.untried or at)) / SECOND for row in found}
+    at, found = clock(), {row["endpoint_id"]: row for row in webhooks.standing(tx)}
+    oldest = {name: min(row["tried_from"] or at, row["untried_from"] or at) for name, row in found.items()}
+    ages = {name: (at - then) / SECOND for name, then in oldest.items()}
     yield _by("shoal_webhook_age_seconds", "Age of the oldest event that is not received", "endpoint", ages)
-    given_up = {row.endpoint_id: row.dead for row in found}
+    given_up = {name: row["dead"] for name, row in found.items()}
     yield _by("shoal_webhook_dead", "Events that were given up", "endpoint", given_up)
-    enabled = {row.endpoint_id: int(row.state == "enabled") for row in found}
+    enabled = {name: int(row["state"] == "enabled") for name, row in found.items()}
     yield _by("shoal_webhook_enabled", "Whether events are sent", "endpoint", enabled)
 
 

@@ -81,8 +81,8 @@ _NOTHING = {"tier": "none", "expires_at": None}
 
 def _present(account_id: str, found: Found | None, held: penalties.Effective | None, at: int) -> dict[str, Any]:
     tier, verdict, penalty = "none", None, _NOTHING
-    if found is not None and found[2] is not None:
-        judged_at, expires_at, row = found[0], found[1], found[2]
+    judged_at, expires_at, row = found or (None, None, None)
+    if row is not None:
         read = {name: None if row[name] is None else from_json(row[name]) for name in _JSON}
         tier, verdict = present({**row, **read}, judged_at, expires_at, at)
     if held is not None:

@@ -60,13 +60,29 @@ def _secret() -> str:
 
 
 def listed(engine: Engine) -> Sequence[RowMapping]:
-    """All endpoints without their secrets, with how many events wait for each and how many are dead."""
+    """All endpoints, as `standing` says."""
+    with reading(engine) as tx:
+        return standing(tx)
+
+
+def standing(tx: Connection) -> Sequence[RowMapping]:
+    """All endpoints without their secrets, with how many events wait for each and how many are dead.
+
+    `tried_from`, `untried_from`: when the oldest of those that wait happened, and the oldest of those after the cursor.
+    """
     shown = [c for c in endpoints.c if c.name not in ("secret", "secret_before", "lease")]
     held = waiting.c.endpoint_id == endpoints.c.endpoint_id
     alive = select(func.count()).where(held, waiting.c.dead_at.is_(None)).scalar_subquery().label("waiting")
     dead = select(func.count()).where(held, waiting.c.dead_at.is_not(None)).scalar_subquery().label("dead")
-    with reading(engine) as tx:
-        return tx.execute(select(*shown, alive, dead).order_by(endpoints.c.created_at)).mappings().all()
+    happened = select(func.min(outbox_table.c.created_at)).join_from(
+        outbox_table, waiting, outbox_table.c.seq == waiting.c.seq
+    )
+    tried = happened.where(held, waiting.c.dead_at.is_(None)).scalar_subquery().label("tried_from")
+    after = (outbox_table.c.kind == ENFORCEMENT) & (outbox_table.c.seq > endpoints.c.cursor)
+    first = select(outbox_table.c.created_at).where(after).order_by(outbox_table.c.seq).limit(1)
+    untried = first.scalar_subquery().label("untried_from")
+    found = select(*shown, alive, dead, tried, untried).order_by(endpoints.c.created_at)
+    return tx.execute(found).mappings().all()
 
 
 def find(tx: Connection, endpoint_id: str) -> Row[Any]:

@@ -98,8 +98,7 @@ def ingest(
     """
     from graph.settings import settings
     from graph.workspace import Workspace
-    from ingest.load import ingest as append
-    from ingest.load import told_of_media
+    from ingest.load import ingest_all, told_of_media
     from ingest.preview import preview
     from ingest.readers import source_files
 
@@ -118,12 +117,8 @@ def ingest(
             for line in preview(workspace, path, how):
                 click.echo(line)
         return
-    reports = []
     with workspace.writing():
-        for path in files:
-            with progress(f"reading {path.name}"):
-                reports.append(append(workspace, path, how))
-            click.echo(str(reports[-1]))
+        reports = ingest_all(workspace, files, how, click.echo)
         if media is not None:
             from ingest.media_folder import take
 

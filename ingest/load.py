@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graph.console import progress
 from graph.errors import InputError
 from graph.files import sha256_of, write_table
 from graph.log import EventLog
@@ -92,6 +93,18 @@ def ingest(workspace: Workspace, path: Path, reading: Reading = "native", *, now
         return _append(connection, workspace, Source(path, reading, batch_id, note), now)
     finally:
         connection.close()
+
+
+def ingest_all(
+    workspace: Workspace, files: Iterable[Path], reading: Reading, say: Callable[[str], object]
+) -> list[Ingested]:
+    """Append one file after the other, with progress; `say` is told what became of each. Raises as `ingest` does."""
+    reports = []
+    for path in files:
+        with progress(f"reading {path.name}"):
+            reports.append(ingest(workspace, path, reading))
+        say(str(reports[-1]))
+    return reports
 
 
 def resolved(path: Path, reading: Reading) -> tuple[Reading, str]:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pgkit
 import pytest
 
 from graph.settings import settings
@@ -60,6 +61,14 @@ def shared_data(need: Callable[[str, bool, str], None]) -> Path:
     folder = Path(os.environ.get("SHOAL_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     need("shared-data", folder.is_dir(), "no folder of real data; set SHOAL_SHARED_DATA to one")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql(need: Callable[[str, bool, str], None]) -> Path:
+    """The folder of a PostgreSQL server's programs."""
+    found = pgkit.programs()
+    need("postgresql", found is not None, "no PostgreSQL server binaries (Debian: apt-get install postgresql)")
+    return Path(str(found))
 
 
 @pytest.fixture(scope="session")

@@ -88,17 +88,15 @@ def test_the_pages_have_examples() -> None:
 
 
 @pytest.fixture
-def server(page: str, need: Callable[[str, bool, str], None]) -> Iterator[dict[str, str]]:
+def server(page: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """Where `psql` finds a PostgreSQL server whose owner it is; nothing for pages that need none."""
     if page not in NEEDS_POSTGRESQL:
         yield {}
         return
-    found = pgkit.programs()
-    need("postgresql", found is not None, "no PostgreSQL server binaries (Debian: apt-get install postgresql)")
-    assert found is not None
+    programs = request.getfixturevalue("postgresql")
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = int(free.getsockname()[1])
-    with pgkit.listening(found, durable=False, port=port) as folder:
+    with pgkit.listening(programs, durable=False, port=port) as folder:
         yield {"PGHOST": str(folder), "PGPORT": str(port), "PGUSER": "shoal"}
 
 

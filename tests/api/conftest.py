@@ -30,12 +30,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(need: Callable[[str, bool, str], None]) -> Iterator[str]:
+def postgres(postgresql: Path) -> Iterator[str]:
     """A PostgreSQL server with a migrated database to copy; yields its URL without a database."""
-    found = pgkit.programs()
-    need("postgresql", found is not None, "no PostgreSQL server binaries (Debian: apt-get install postgresql)")
-    assert found is not None
-    with pgkit.server(found, durable=False) as url:
+    with pgkit.server(postgresql, durable=False) as url:
         pgkit.sql(url, "CREATE DATABASE template_shoal")
         engine = open_store(Path("unused"), url.format("template_shoal"))
         upgrade(engine)
