@@ -1,17 +1,18 @@
 """What ingest costs beside DuckDB's own copy of the same CSV file to Parquet.
 
-    .venv/bin/python bench/ingesting.py [--rows N ...] [--times K] [--no-objects] [--folder DIR]
+    .venv/bin/python bench/ingesting.py [--rows N ...] [--times K] [--no-objects] [--shuffled] [--folder DIR]
 
 Each in a process of its own, DuckDB with two threads and 4 GB for all:
 
     copy      COPY (FROM read_csv(file)) TO a Parquet file, zstd: what reading and writing cost by themselves
-    append    `shoal ingest` without objects: parse, validate every field, name rows, find repeats, sort by time, append
+    append    `shoal ingest` without objects: parse, validate every field, name rows, find repeats, append
     whole     `shoal ingest` as it is: actions and templates (object extraction) as well
     objects   the difference of the two
 
-`of copy's speed` is copy's time over the row's. The best of K turns counts, the turns alternating; on a busy machine
-CPU seconds say more than wall time. Synthetic: bench/interactions.py, whose texts are hard on the templates: all are
-made of 360 words, so that nearly every text resembles many others a little.
+The rows of the file lie nearly in order of time, as exports do, and are then appended as they lie; `--shuffled` shows
+what it costs to sort them. `of copy's speed` is copy's time over the row's. The best of K turns counts, the turns
+alternating; on a busy machine CPU seconds say more than wall time. Synthetic: bench/interactions.py, whose texts are
+hard on the templates: all are made of 360 words, so that nearly every text resembles many others a little.
 """
 
 from __future__ import annotations
@@ -96,13 +97,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--times", type=int, default=2)
     parser.add_argument("--no-objects", action="store_true", help="leave out `whole`, which takes longest")
+    parser.add_argument("--shuffled", action="store_true", help="the file's rows lie in no order")
     parser.add_argument("--folder", type=Path, help="where files are made (default: a temporary folder)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     jobs = [name for name in JOBS if name != "whole" or not asked.no_objects]
     for rows in asked.rows:
         with TemporaryDirectory(dir=asked.folder) as scratch:
-            source = write(Path(scratch) / "interactions.csv", rows, asked.seed)
+            source = write(Path(scratch) / "interactions.csv", rows, asked.seed, shuffled=asked.shuffled)
             print(f"{rows:,} interactions, {source.stat().st_size >> 20:,} MB of CSV", flush=True)
             print(measure(source, Path(scratch), jobs, asked.times).to_string(), flush=True)
 

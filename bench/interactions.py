@@ -58,15 +58,20 @@ MAKE = """
 FORMS = {".csv": "FORMAT csv, HEADER true", ".parquet": "FORMAT parquet, COMPRESSION zstd"}
 
 
-def write(path: Path, rows: int, seed: int = 1) -> Path:
-    """Write so many interactions to a .csv or .parquet file, unless it is there already."""
+def write(path: Path, rows: int, seed: int = 1, *, shuffled: bool = False) -> Path:
+    """Write so many interactions to a .csv or .parquet file, unless it is there already.
+
+    They lie nearly in order of time, as exports do; shuffled, in no order.
+    """
     if path.exists():
         return path
     syllables = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("n", "r", "s", "la", "mi", "to")]
     part = path.with_suffix(f".part{path.suffix}")
+    order = "ORDER BY hash(i)" if shuffled else ""
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET memory_limit = '2GB'; SET preserve_insertion_order = true")
         connection.execute(
-            f"COPY ({MAKE}) TO '{part}' ({FORMS[path.suffix]})", {"rows": rows, "seed": seed, "syllables": syllables}
+            f"COPY ({MAKE} {order}) TO '{part}' ({FORMS[path.suffix]})",
+            {"rows": rows, "seed": seed, "syllables": syllables},
         )
     return part.replace(path)

@@ -30,6 +30,9 @@ from ingest.schema import PRIVATE_COLUMNS, Format
 from ingest.validation import GOOD, IDS, PRIVATE, Counts, take_part, validate
 
 VERSION = 4  # of what this module makes of a file; part of the batch id
+ALWAYS_SORTED = 1_000_000  # rows; sorting so many takes less than a second
+GROUP_ROWS = 122_880  # rows that the engine puts in one row group of a Parquet file
+OVERLAP = 1.5  # row groups that a moment lies in, on average, up to which sorting would gain nothing
 LAST = "QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
 
 
@@ -227,10 +230,11 @@ def _write_tables(
     table = form.table
     good = f"(SELECT * FROM checked WHERE {GOOD})"
     columns = ", ".join(f'"{c}"' for c in LOG_TABLES[table].columns)
-    order = '"at", ' if "at" in LOG_TABLES[table].columns else ""
     keys = ", ".join(f'"{c}"' for c in LOG_TABLES[table].key)
+    order = f'"at", {keys}' if "at" in LOG_TABLES[table].columns else keys
     if table == "interactions":
-        stored = f"SELECT {columns} FROM {without_private(good)} ORDER BY {order}{keys}"
+        sorting = "" if _lies_in_time(connection) else f" ORDER BY {order}"
+        stored = f"SELECT {columns} FROM {without_private(good)}{sorting}"
         _copy(connection, stored, staging / "interactions.parquet")
         actions, templates = derive(connection, log, good, workspace.secret("templates"))
         _copy(connection, actions, staging / "actions.parquet")
@@ -244,11 +248,25 @@ def _write_tables(
             write_table(staging / "actions.parquet", actions)
     else:
         source = f"{good} {LAST}" if table == "accounts" else good
-        _copy(connection, f"SELECT {columns} FROM {source} ORDER BY {order}{keys}", staging / f"{table}.parquet")
+        _copy(connection, f"SELECT {columns} FROM {source} ORDER BY {order}", staging / f"{table}.parquet")
 
     unknown = form.unknown(columns_given)
     if unknown:
         _keep_extras(connection, form, unknown)
+
+
+def _lies_in_time(connection: Any) -> bool:
+    """Whether many rows of `checked` lie nearly in order of time as they are, as exports do.
+
+    The order within a file serves questions about a time alone, by the least and greatest time of each row group. Where
+    these hardly overlap, a sort of whole rows would cost a third more time and change no answer.
+    """
+    rows, taken, whole = connection.execute(
+        "SELECT sum(n), sum(latest - earliest), max(latest) - min(earliest) FROM (SELECT count(*) AS n, "
+        f'min("at")::HUGEINT AS earliest, max("at")::HUGEINT AS latest FROM checked WHERE {GOOD} '
+        f"GROUP BY rowid // {GROUP_ROWS})"
+    ).fetchall()[0]
+    return bool(rows >= ALWAYS_SORTED and taken <= OVERLAP * whole)
 
 
 def without_private(rows: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.readers import KEPT_CHARS, columns_of
-from ingest.schema import PRIVATE_COLUMNS, PUBLIC, Format
+from ingest.schema import PRIVATE_COLUMNS, PUBLIC, Format, among
 
 AT_ONCE = 10_000  # rows
 
@@ -78,7 +78,7 @@ def _shown(name: str, form: Format) -> str:
     value = f'left(part."{column}"::VARCHAR, {KEPT_CHARS})'
     ours = {f.name for f in form.fields if f.column == name}
     if form.table == "interactions" and ours <= set(PRIVATE_COLUMNS):  # one that the format does not know may be one
-        return f"CASE WHEN checked.kind IN ({PUBLIC}) THEN {value} END"
+        return f"CASE WHEN {among('checked.kind', PUBLIC)} THEN {value} END"
     return value
 
 

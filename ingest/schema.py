@@ -18,7 +18,7 @@ from graph.model import KINDS, LOG_TABLES, MAX_ID_CHARS, MAX_TEXT_CHARS, PRIVATE
 
 ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$"
 WHOLE = "-?[0-9]{1,18}"
-PUBLIC = ", ".join(f"'{kind}'" for kind in KINDS if kind not in PRIVATE_KINDS)
+PUBLIC = tuple(kind for kind in KINDS if kind not in PRIVATE_KINDS)
 PRIVATE_COLUMNS = ("text", "urls", "hashtags", "media")  # never stored, and never shown, of a private interaction
 SHOWN_CHARS = 60  # of a refused value
 EARLIEST = 946_684_800_000_000  # 2000-01-01: an earlier time is a wrong unit
@@ -140,16 +140,14 @@ class Format:
             named = field.column.replace("'", "''")
             if field.required:
                 reasons.append((f"NOT ({given})", f"'{named}: empty'"))
-                suspects.append(f"NOT ({given})")
             shown = self._shown(raw, columns, private=field.name in PRIVATE_COLUMNS)
             wrongs = []
             for condition, wrong in (*field.check, *([one_of(field.allowed)] if field.allowed else [])):
                 holds = condition.format(v=value, c=raw, now=now)
                 reasons.append((f"{given} AND ({holds})", f"'{named}: ' || {shown} || ' {wrong}'"))
                 wrongs.append(f"({holds})")
-            if wrongs and field.check != ID:
-                suspects.append(f"{given} AND ({' OR '.join(wrongs)})")
-        suspects += suspicious([f.column for f in self.fields if f.check == ID and f.column in columns])
+            suspects += _suspects(field, raw, value, wrongs, now)
+        suspects += _unlike_ids([f.column for f in self.fields if f.check == ID and f.column in columns])
         for name in self.unknown(columns):
             raw, named = _quoted(name), name.replace("'", "''")
             shown = self._shown(raw, columns, private=True)
@@ -178,7 +176,7 @@ class Format:
         """SQL of the beginning of a refused value; never of what a private interaction holds."""
         shown = f"left({raw}::VARCHAR, {SHOWN_CHARS})"
         if private and any(f.name == "kind" and f.column in columns for f in self.fields):
-            return f"CASE WHEN {_quoted('value of kind')} IN ({PUBLIC}) THEN {shown} ELSE '(not shown)' END"
+            return f"CASE WHEN {among(_quoted('value of kind'), PUBLIC)} THEN {shown} ELSE '(not shown)' END"
         return shown
 
 
@@ -186,7 +184,23 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def suspicious(columns: Sequence[str]) -> list[str]:
+def _suspects(field: Field, raw: str, value: str, wrongs: Sequence[str], now: int) -> list[str]:
+    """SQL conditions of which one holds wherever a check of the field does, and in a good row none; quicker than all.
+
+    A wrong value may be told by what a good one is: one comparison instead of several.
+    """
+    if field.check == TIME:
+        fine = f"{value} BETWEEN {EARLIEST} AND {now + FUTURE_SLACK}"
+    elif field.allowed and not field.check:
+        fine = among(value, field.allowed)
+    else:
+        empty = [f"{value} IS NULL"] if field.required else []
+        # checks of ids are asked of all columns at once
+        return empty if field.check == ID or not wrongs else [*empty, f"{raw} IS NOT NULL AND ({' OR '.join(wrongs)})"]
+    return [f"({fine}) IS NOT TRUE" if field.required else f"{raw} IS NOT NULL AND ({fine}) IS NOT TRUE"]
+
+
+def _unlike_ids(columns: Sequence[str]) -> list[str]:
     """SQL that holds wherever a check of ID holds of one of the columns; elsewhere seldom.
 
     Three checks of seven columns cost more than all the rest of reading a row; one question for all of them does not.
@@ -251,10 +265,18 @@ def number(raw: str, _kind: str) -> str:
     return f"try_cast({raw} AS DOUBLE)"
 
 
+def among(value: str, allowed: Sequence[str]) -> str:
+    """SQL that holds if a value is in a closed list, and not if it is null.
+
+    The engine would make a join of IN, which loses the order of rows and costs a quarter of all validation.
+    """
+    listed = ", ".join(f"'{a}'" for a in allowed)
+    return f"try_cast({value} AS ENUM({listed})) IS NOT NULL"
+
+
 def one_of(allowed: tuple[str, ...]) -> tuple[str, str]:
     """Check: the value is in a closed list."""
-    listed = ", ".join(f"'{a}'" for a in allowed)
-    return f"{{v}} NOT IN ({listed})", f"is none of {', '.join(allowed)}"
+    return f"NOT ({among('{v}', allowed)})", f"is none of {', '.join(allowed)}"
 
 
 SHORT = (f"length({{c}}::VARCHAR) > {MAX_ID_CHARS}", f"... is longer than {MAX_ID_CHARS} characters")
