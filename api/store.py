@@ -21,6 +21,9 @@ from graph.errors import ConflictError, InputError, UnavailableError
 
 WRITERS_LOCK = 0x53_48_4F_41  # "SHOA": the advisory lock that PostgreSQL writers take turns by
 BUSY_SECONDS = 20
+CACHE_KIB = (
+    16 << 10
+)  # SQLite's own 2 MB hold too little of a large store: a batch of verdicts would read most pages anew
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0007"  # the newest of them
 
@@ -73,8 +76,13 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
-        for pragma in (f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = ON", "synchronous = NORMAL"):
-            raw.execute(f"PRAGMA {pragma}")
+        for pragma, value in (
+            ("busy_timeout", BUSY_SECONDS * 1000),
+            ("foreign_keys", "ON"),
+            ("synchronous", "NORMAL"),
+            ("cache_size", -CACHE_KIB),
+        ):
+            raw.execute(f"PRAGMA {pragma} = {value}")
         _write_ahead(raw)
 
     @event.listens_for(engine, "begin")
@@ -113,10 +121,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One read transaction: everything read in it is of one moment (SQLite) or of committed rows (PostgreSQL)."""
+    """One read transaction: everything read in it is of one moment."""
     try:
-        with engine.connect() as connection, connection.begin():
-            yield connection
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":  # otherwise each statement is of a moment of its own
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
     except (OperationalError, InternalError) as error:
         raise _plain(error) from error
 

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    RowMapping,
+    Row,
     Text,
     any_,
     cast,
@@ -43,18 +43,19 @@ _VERSION = tuple(
     if c.name not in ("subject_kind", "subject_id", "content_sha256")
 )
 _JSON = tuple(c.name for c in verdicts.c if isinstance(c.type, JSON))
+_NAMES = tuple(c.name for c in _VERSION)
 _TIMES = (accounts.c.judged_at, accounts.c.expires_at)  # without the facts it was judged by
-Found = tuple[int | None, int | None, RowMapping | None]  # judged at, expires at, version of a verdict
+Found = tuple[int | None, int | None, Row[Any] | None]  # judged at, expires at, version of a verdict
 
 
 def _one(tx: Connection, account_id: str) -> dict[str, Found]:
     """An account by one statement."""
     joined = accounts.outerjoin(verdicts, verdicts.c.verdict_id == accounts.c.verdict_id)
-    found = select(*_TIMES, *_VERSION).select_from(joined).where(accounts.c.account_id == account_id)
-    row = tx.execute(found).mappings().first()
+    found = select(*_VERSION, *_TIMES).select_from(joined).where(accounts.c.account_id == account_id)
+    row: Any = tx.execute(found).first()
     if row is None:
         return {}
-    return {account_id: (row["judged_at"], row["expires_at"], None if row["tier"] is None else row)}
+    return {account_id: (row.judged_at, row.expires_at, None if row.tier is None else row)}
 
 
 def _many(tx: Connection, account_ids: Sequence[str]) -> dict[str, Found]:
@@ -62,7 +63,7 @@ def _many(tx: Connection, account_ids: Sequence[str]) -> dict[str, Found]:
     among = _among(tx, accounts.c.account_id, account_ids)
     rows = tx.execute(select(accounts.c.account_id, *_TIMES, accounts.c.verdict_id).where(among)).all()
     told = _among(tx, verdicts.c.verdict_id, [row[3] for row in rows if row[3] is not None])
-    versions = {row["verdict_id"]: row for row in tx.execute(select(*_VERSION).where(told)).mappings()}
+    versions = {row.verdict_id: row for row in tx.execute(select(*_VERSION).where(told))}
     return {row[0]: (row[1], row[2], versions.get(row[3])) for row in rows}
 
 
@@ -83,8 +84,9 @@ def _present(account_id: str, found: Found | None, held: penalties.Effective | N
     tier, verdict, penalty = "none", None, _NOTHING
     judged_at, expires_at, row = found or (None, None, None)
     if row is not None:
-        read = {name: None if row[name] is None else from_json(row[name]) for name in _JSON}
-        tier, verdict = present({**row, **read}, judged_at, expires_at, at)
+        read = dict(zip(_NAMES, row, strict=False))  # the times of the account may stand behind
+        read.update({name: from_json(read[name]) for name in _JSON if read[name] is not None})
+        tier, verdict = present(read, judged_at, expires_at, at)
     if held is not None:
         penalty = {"tier": held.tier, "expires_at": None if held.expires_at is None else iso(held.expires_at)}
     return {

@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -51,6 +52,9 @@ def row(name: str):
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """
 LIMITS = {f"SHOAL_RATE_{name}": "100000000/minute" for name in ("READS", "ITEMS", "WRITES", "FAILURES")}
+
+
+Ask = Callable[[], httpx.Response]
 
 
 def free_port() -> int:
@@ -107,7 +111,8 @@ def quantiles(seconds: list[float]) -> str:
     return f"p50 {np.quantile(ms, 0.5):.2f} ms, p99 {np.quantile(ms, 0.99):.2f} ms"
 
 
-def timed(ask: Callable[[], httpx.Response]) -> float:
+def timed(draw: Callable[[], Ask]) -> float:
+    ask = draw()
     clock = time.perf_counter()
     answer = ask()
     took = time.perf_counter() - clock
@@ -115,8 +120,8 @@ def timed(ask: Callable[[], httpx.Response]) -> float:
     return took
 
 
-def in_turn(asks: dict[str, Callable[[], httpx.Response]], times: int) -> dict[str, list[float]]:
-    """Each asked so many times, in turn; the first tenth warms up and does not count."""
+def in_turn(asks: dict[str, Callable[[], Ask]], times: int) -> dict[str, list[float]]:
+    """Each asked so many times, in turn; the first tenth warms up and does not count, nor does drawing what to ask."""
     found: dict[str, list[float]] = {name: [] for name in asks}
     for n in range(times + times // 10):
         for name, ask in asks.items():
@@ -134,12 +139,12 @@ def compare(port: int, bare_port: int, key: str, names: list[str], times: int, w
         httpx.Client(base_url=f"http://127.0.0.1:{bare_port}") as bare,
     ):
         asks = {
-            "bare": lambda: bare.get(f"/row/{rng.choice(names)}"),
-            "verdict": lambda: ours.get(f"/v1/accounts/{rng.choice(names)}/verdict"),
+            "bare": lambda: partial(bare.get, f"/row/{rng.choice(names)}"),
+            "verdict": lambda: partial(ours.get, f"/v1/accounts/{rng.choice(names)}/verdict"),
+            "batch": lambda: partial(ours.post, "/v1/verdicts:batchGet", json={"account_ids": rng.sample(names, 1000)}),
         }
-        found = in_turn(asks, times)
-        batch = {"batch": lambda: ours.post("/v1/verdicts:batchGet", json={"account_ids": rng.sample(names, 1000)})}
-        found |= in_turn({**batch, "single": asks["verdict"]}, max(times // 20, 20))
+        found = in_turn({name: asks[name] for name in ("bare", "verdict")}, times)
+        found |= in_turn({"batch": asks["batch"], "single": asks["verdict"]}, max(times // 20, 20))
     middle = {name: float(np.median(seconds)) for name, seconds in found.items()}
     print(f"{what}:")
     for name, seconds in found.items():

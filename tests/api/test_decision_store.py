@@ -104,6 +104,17 @@ def test_writers_take_turns(engine: Engine) -> None:
         assert tx.execute(select(tables.audit_head.c.seq)).scalar_one() == 100
 
 
+def test_what_is_read_together_is_of_one_moment(engine: Engine) -> None:
+    names = select(tables.accounts.c.account_id)
+    with reading(engine) as before:
+        assert before.execute(names).all() == []
+        with writing(engine) as tx:
+            tx.execute(tables.accounts.insert().values(account_id="ann"))
+        assert before.execute(names).all() == []
+    with reading(engine) as after:
+        assert after.execute(names).scalars().all() == ["ann"]
+
+
 def test_ids_sort_by_code_point_on_every_engine(engine: Engine) -> None:
     names = ["a", "B", "ä", "Z", "账", "_", "😀", "a b", "a-b"]
     with writing(engine) as tx:
