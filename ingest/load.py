@@ -31,7 +31,7 @@ from ingest.validation import GOOD, IDS, PRIVATE, Counts, take_part, validate
 
 VERSION = 4  # of what this module makes of a file; part of the batch id
 ALWAYS_SORTED = 1_000_000  # rows; sorting so many takes less than a second
-GROUP_ROWS = 122_880  # rows that the engine puts in one row group of a Parquet file
+VECTOR_ROWS, GROUP_ROWS = 2_048, 122_880  # rows that the engine handles at a time, and those of a row group
 OVERLAP = 1.5  # row groups that a moment lies in, on average, up to which sorting would gain nothing
 LAST = "QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY source_row DESC) = 1"
 
@@ -256,17 +256,28 @@ def _write_tables(
 
 
 def _lies_in_time(connection: Any) -> bool:
-    """Whether many rows of `checked` lie nearly in order of time as they are, as exports do.
+    """Whether many rows of `checked` lie as in their file, and there nearly in order of time, as in exports.
 
     The order within a file serves questions about a time alone, by the least and greatest time of each row group. Where
-    these hardly overlap, a sort of whole rows would cost a third more time and change no answer.
+    these hardly overlap, a sort of whole rows would cost a third more time and change no answer. Rows that a statement
+    brought into an order of its own are sorted in any case: that order may be another one the next time.
     """
-    rows, taken, whole = connection.execute(
-        "SELECT sum(n), sum(latest - earliest), max(latest) - min(earliest) FROM (SELECT count(*) AS n, "
-        f'min("at")::HUGEINT AS earliest, max("at")::HUGEINT AS latest FROM checked WHERE {GOOD} '
-        f"GROUP BY rowid // {GROUP_ROWS})"
+    rows, as_in_file, taken, whole = connection.execute(
+        f"""
+        WITH vectors AS (
+            SELECT rowid // {VECTOR_ROWS} AS vector, count(*) AS n, min("at")::HUGEINT AS earliest,
+                max("at")::HUGEINT AS latest, min(source_row) AS first, max(source_row) AS last
+            FROM checked WHERE {GOOD} GROUP BY ALL
+        ),
+        placed AS (SELECT *, first > lag(last, 1, 0) OVER (ORDER BY vector) AS follows FROM vectors),
+        groups AS (
+            SELECT sum(n) AS n, bool_and(follows) AS follow, min(earliest) AS earliest, max(latest) AS latest
+            FROM placed GROUP BY vector // {GROUP_ROWS // VECTOR_ROWS}
+        )
+        SELECT sum(n), bool_and(follow), sum(latest - earliest), max(latest) - min(earliest) FROM groups
+        """
     ).fetchall()[0]
-    return bool(rows >= ALWAYS_SORTED and taken <= OVERLAP * whole)
+    return bool(rows >= ALWAYS_SORTED and as_in_file and taken <= OVERLAP * whole)
 
 
 def without_private(rows: str) -> str:

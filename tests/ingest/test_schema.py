@@ -73,12 +73,12 @@ def test_no_wrong_row_escapes_the_quick_question(form: Format, data: st.DataObje
         assert quick == reasons(form, columns, rows)
 
 
-def stored(folder: Path, times: list[int]) -> tuple[list[int], bytes]:
+def stored(folder: Path, times: list[int], *, named: bool = True) -> tuple[list[int], bytes]:
     """The times of a file's rows as they lie in the log, and the file's bytes."""
     folder.mkdir()
     numbers = range(len(times))
     table = {
-        "event_id": [f"e{i}" for i in numbers],
+        "event_id": [f"e{i}" if named else None for i in numbers],
         "account_id": [f"a{i % 7}" for i in numbers],
         "kind": ["like"] * len(times),
         "at": times,
@@ -106,3 +106,12 @@ def test_few_rows_and_rows_in_disorder_are_sorted(tmp_path: Path, monkeypatch: p
     start = NOW - 10**12
     times = [start + 1_000 * (i * 7919 % rows if rows > 300_000 else i ^ 1) for i in range(rows)]
     assert stored(tmp_path / "one", times)[0] == sorted(times)
+
+
+def test_rows_that_are_given_their_ids_are_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What names them brings them into an order of its own, which may be another one the next time."""
+    monkeypatch.setattr(load, "ALWAYS_SORTED", 300_000)
+    times = [NOW - 10**12 + 1_000 * (i ^ 1) for i in range(400_000)]
+    found, content = stored(tmp_path / "one", times, named=False)
+    assert found == sorted(times)
+    assert stored(tmp_path / "again", times, named=False)[1] == content
