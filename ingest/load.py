@@ -259,8 +259,8 @@ def _lies_in_time(connection: Any) -> bool:
     """Whether many rows of `checked` lie as in their file, and there nearly in order of time, as in exports.
 
     The order within a file serves questions about a time alone, by the least and greatest time of each row group. Where
-    these hardly overlap, a sort of whole rows would cost a quarter more time and change no answer. Rows that a statement
-    brought into an order of its own are sorted in any case: that order may be another one the next time.
+    these hardly overlap, a sort of whole rows would cost a quarter more time and change no answer. Rows that a
+    statement brought into an order of its own are sorted in any case: that order may be another one the next time.
     """
     rows, as_in_file, taken, whole = connection.execute(
         f"""
