@@ -21,9 +21,7 @@ from graph.errors import ConflictError, InputError, UnavailableError
 
 WRITERS_LOCK = 0x53_48_4F_41  # "SHOA": the advisory lock that PostgreSQL writers take turns by
 BUSY_SECONDS = 20
-CACHE_KIB = (
-    16 << 10
-)  # SQLite's own 2 MB hold too little of a large store: a batch of verdicts would read most pages anew
+CACHE_KIB = 16 << 10  # of pages a connection keeps: SQLite's own 2 MB are read anew by most batches of a large store
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0007"  # the newest of them
 

@@ -185,7 +185,7 @@ def _quoted(name: str) -> str:
 
 
 def _suspects(field: Field, raw: str, value: str, wrongs: Sequence[str], now: int) -> list[str]:
-    """SQL conditions of which one holds wherever a check of the field does, and in a good row none; quicker than all.
+    """SQL conditions of which one holds wherever a check of the field does, and of hardly any good value.
 
     A wrong value may be told by what a good one is: one comparison instead of several.
     """
