@@ -50,12 +50,12 @@ def copied(given: Given) -> dict[str, Any]:
 def appended(given: Given) -> dict[str, Any]:
     """Ingest that finds no objects."""
     from graph.model import TEMPLATES
-    from ingest import load
+    from ingest import batch
 
     empty = (
         'SELECT event_id, account_id, kind AS channel, target_id AS object_id, "at", content_id FROM checked LIMIT 0'
     )
-    load.derive = lambda *_: (empty, TEMPLATES.schema.empty_table())  # type: ignore[assignment]
+    batch.derive = lambda *_: (empty, TEMPLATES.schema.empty_table())  # type: ignore[assignment]
     return whole(given)
 
 

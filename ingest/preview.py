@@ -16,7 +16,8 @@ from graph.forgotten import Gate
 from graph.model import LOG_TABLES
 from graph.words import count, number
 from graph.workspace import Workspace
-from ingest.load import resolved, without_private
+from ingest.batch import without_private
+from ingest.load import resolved
 from ingest.readers import open_raw
 from ingest.recognise import Reading, chosen
 from ingest.rejects import refused
