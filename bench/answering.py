@@ -5,7 +5,9 @@
 The server is a process of its own, as `shoal serve` starts it: keys, limits, request ids, log lines (to nowhere),
 metrics and audit are on. `bare` is another: one FastAPI route that reads one indexed row of a SQLite file by the
 sqlite3 module, without a key. One client, one kept connection each, all in turn, so that what disturbs one
-disturbs all. `--postgresql` also measures a store in a PostgreSQL server of its own (Debian's, durable as it ships).
+disturbs all: verdicts with bare rows, then batches with verdicts, twenty rounds of both, so that a machine which
+changes its speed changes every figure. `--postgresql` also measures a store in a PostgreSQL server of its own
+(Debian's, durable as it ships).
 
 The mixed load comes from four clients: verdicts, batches, networks, the feed, reviews, proposals, their previews and
 cancelling them. Errors are counted, and the server's memory is read every few seconds.
@@ -51,6 +53,7 @@ def row(name: str):
     return {"name": found[0], "value": found[1]}
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """
+ROUNDS = 20
 LIMITS = {f"SHOAL_RATE_{name}": "100000000/minute" for name in ("READS", "ITEMS", "WRITES", "FAILURES")}
 
 
@@ -121,12 +124,13 @@ def timed(draw: Callable[[], Ask]) -> float:
 
 
 def in_turn(asks: dict[str, Callable[[], Ask]], times: int) -> dict[str, list[float]]:
-    """Each asked so many times, in turn; the first tenth warms up and does not count, nor does drawing what to ask."""
+    """Each asked so many times, in turn. A tenth before that warms up; drawing what to ask does not count."""
     found: dict[str, list[float]] = {name: [] for name in asks}
-    for n in range(times + times // 10):
+    warm = max(times // 10, 1)
+    for n in range(warm + times):
         for name, ask in asks.items():
             took = timed(ask)
-            if n >= times // 10:
+            if n >= warm:
                 found[name].append(took)
     return found
 
@@ -143,8 +147,12 @@ def compare(port: int, bare_port: int, key: str, names: list[str], times: int, w
             "verdict": lambda: partial(ours.get, f"/v1/accounts/{rng.choice(names)}/verdict"),
             "batch": lambda: partial(ours.post, "/v1/verdicts:batchGet", json={"account_ids": rng.sample(names, 1000)}),
         }
-        found = in_turn({name: asks[name] for name in ("bare", "verdict")}, times)
-        found |= in_turn({"batch": asks["batch"], "single": asks["verdict"]}, max(times // 20, 20))
+        small, large = {n: asks[n] for n in ("bare", "verdict")}, {"batch": asks["batch"], "single": asks["verdict"]}
+        found: dict[str, list[float]] = {name: [] for name in (*small, *large)}
+        for _ in range(ROUNDS):
+            for part, often in ((small, times), (large, times // 20)):
+                for name, seconds in in_turn(part, max(often // ROUNDS, 1)).items():
+                    found[name] += seconds
     middle = {name: float(np.median(seconds)) for name, seconds in found.items()}
     print(f"{what}:")
     for name, seconds in found.items():
