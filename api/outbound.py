@@ -3,13 +3,16 @@
 Whoever may name a URL could otherwise have Shoal ask what only Shoal can reach (server-side request forgery). So a name
 is resolved here, every address it has must be allowed, and the connection goes to one of these very addresses: a name
 that resolves differently a moment later changes nothing. No redirect is followed and no proxy is taken from the
-environment.
+environment. A request has a time in all: who answers byte by byte holds nobody up.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,11 +114,50 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
 
+class _Deadline(threading.local):
+    """When the request that this thread makes has to be over: `time.monotonic()`."""
+
+    at = float("inf")
+
+    def left(self, timeout: float | None) -> float:
+        """Seconds to wait for the next step. Raises httpcore.ReadTimeout if there are none left."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("no whole answer in time")
+        return left if timeout is None else min(left, timeout)
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection each step of which ends by the deadline: the limits of the library start anew with each step."""
+
+    def __init__(self, inner: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._inner, self._deadline = inner, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._deadline.left(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self._inner.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        return _Timed(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
 class Guarded(httpcore.NetworkBackend):
     """Connects to checked addresses only."""
 
-    def __init__(self, allowed: Allowed, resolver: Resolver = resolve) -> None:
-        self._allowed, self._resolve, self._inner = allowed, resolver, httpcore.SyncBackend()
+    def __init__(self, allowed: Allowed, deadline: _Deadline, resolver: Resolver = resolve) -> None:
+        self._allowed, self._deadline, self._resolve = allowed, deadline, resolver
+        self._inner = httpcore.SyncBackend()
 
     def connect_tcp(
         self,
@@ -137,25 +179,27 @@ class Guarded(httpcore.NetworkBackend):
                 )
         if not found:
             raise httpcore.ConnectError(f"{host} has no address")
-        return self._inner.connect_tcp(str(found[0]), port, timeout, local_address, socket_options)
+        left = self._deadline.left(timeout)
+        connected = self._inner.connect_tcp(str(found[0]), port, left, local_address, socket_options)
+        return _Timed(connected, self._deadline)
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What came back: the status, how long to wait before asking again (seconds), and the beginning of the body."""
+    """What came back: the status, and how long to wait before asking again (seconds). The body says nothing to us."""
 
     status: int
     retry_after: int | None
-    body: bytes
 
 
 class Sender:
-    """Sends bodies by POST; may be used by several threads."""
+    """Sends bodies by POST, each within `timeout` seconds in all; may be used by several threads."""
 
     def __init__(self, allowed: Allowed, *, timeout: float = 10.0, resolver: Resolver = resolve) -> None:
-        self._timeout = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
+        self._timeout, self._deadline = timeout, _Deadline()
+        backend = Guarded(allowed, self._deadline, resolver)
         self._pool = httpcore.ConnectionPool(
-            network_backend=Guarded(allowed, resolver), max_connections=MOST_CONNECTIONS, keepalive_expiry=30
+            network_backend=backend, max_connections=MOST_CONNECTIONS, keepalive_expiry=30
         )
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answered:
@@ -163,18 +207,18 @@ class Sender:
         given = [(name.encode(), value.encode()) for name, value in headers.items()]
         given.append((b"Content-Length", str(len(body)).encode()))
         given.append((b"Host", urlsplit(url).netloc.encode()))
+        limits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)}
+        self._deadline.at = time.monotonic() + self._timeout
         try:
-            with self._pool.stream(
-                "POST", url, headers=given, content=body, extensions={"timeout": self._timeout}
-            ) as got:
-                read = b""
+            with self._pool.stream("POST", url, headers=given, content=body, extensions=limits) as got:
+                size = 0  # what is read to its end leaves the connection fit for the next request
                 for chunk in got.iter_stream():
-                    read += chunk
-                    if len(read) >= MOST_ANSWER:
+                    size += len(chunk)
+                    if size >= MOST_ANSWER:
                         break
                 after = next((value for name, value in got.headers if name.lower() == b"retry-after"), b"")
                 wait = int(after) if after.isdigit() and len(after) < 8 else None
-                return Answered(got.status, wait, read[:MOST_ANSWER])
+                return Answered(got.status, wait)
         except (
             httpcore.NetworkError,
             httpcore.TimeoutException,

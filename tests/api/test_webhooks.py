@@ -8,13 +8,14 @@ import json
 import os
 import random
 import signal
+import socketserver
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -62,7 +63,7 @@ class Scripted(Sender):
             if isinstance(answer, int) and answer < 300:
                 self.received.append((told["account_id"], told["seq"]))
             status, _, wait = str(answer).partition("/")
-            return Answered(int(status), int(wait) if wait else None, b"")
+            return Answered(int(status), int(wait) if wait else None)
 
     def close(self) -> None:
         pass
@@ -480,6 +481,38 @@ def test_a_receiver_that_is_away_or_silent_is_an_oserror() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(OSError, match="Timeout"):
         sender.post(f"http://127.0.0.1:{silent.getsockname()[1]}/", b"{}", {})
     sender.close()
+
+
+class Dripping(socketserver.BaseRequestHandler):
+    """Answers a byte at a time, each well within what one step may take."""
+
+    answer = b""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        with suppress(OSError):
+            for n in range(len(self.answer)):
+                self.request.sendall(self.answer[n : n + 1])
+                time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 204 No Content\r\nX-Filler: ", b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"],
+    ids=["head", "body"],
+)
+def test_a_receiver_that_answers_byte_by_byte_holds_nobody_up(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    monkeypatch.setattr(Dripping, "answer", answer + b"x" * 100)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sender = Sender(HERE, timeout=1)
+        begun = time.monotonic()
+        with pytest.raises(OSError, match=r"in time|timed out"):
+            sender.post(f"http://127.0.0.1:{server.server_address[1]}/", b"{}", {})
+        assert time.monotonic() - begun < 8
+        sender.close()
+        server.shutdown()
 
 
 # ---- the feed's beginning
