@@ -399,11 +399,12 @@ class FeedPage(BaseModel):
 
 
 class AccountPenalty(BaseModel):
-    """What is in force against an account."""
+    """What is in force against an account, and what goes on after its end: milder each time, each until its own end."""
 
     account_id: str
     tier: str
     expires_at: str | None
+    then: list[Penalty]
 
 
 class PenaltyPage(BaseModel):

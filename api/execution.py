@@ -152,9 +152,10 @@ def _apply(tx: Connection, row: Row[Any], batch: int, at: int) -> str:
         count = {"policy_sha256": context.policy.sha256, "applied": len(made), "at": at}
         tx.execute(insert(batches).values(action_id=row.action_id, **count))
         reasons = _reasons(tx, acted_on)
+        held = penalties.in_force(tx, penalties_table.c.account_id.in_(acted_on), at)
         for penalty in made:
             name = penalty["account_id"]
-            events.append(_event("applied", row, penalty, row.action, reasons[name], at))
+            events.append(_event("applied", row, penalty, held[name], reasons[name], at))
             events += _ban_record("imposed", row, penalty, at)
             detail = {"account_id": name, "penalty_id": penalty["penalty_id"], "tier": row.action}
             entries.append(audit.Entry(row.executor, "penalty.applied", row.action_id, detail))
@@ -198,10 +199,10 @@ def _reasons(tx: Connection, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _event(
-    what: str, row: Row[Any], penalty: dict[str, Any], in_force: str, reasons: list[str], at: int
+    what: str, row: Row[Any], penalty: dict[str, Any], in_force: penalties.Effective, reasons: list[str], at: int
 ) -> outbox.Event:
     """The platform's order: the account's penalty is now `effective`."""
-    ends = penalty["expires_at"]
+    told = in_force.told()
     event_id = f"penalty.{what}:{penalty['penalty_id']}"
     payload = {
         "event_id": event_id,
@@ -212,8 +213,9 @@ def _event(
         "penalty_id": penalty["penalty_id"],
         "notice_id": penalty["notice_id"],
         "tier": penalty["tier"],
-        "effective": in_force,
-        "expires_at": None if ends is None else iso(ends),
+        "effective": told["tier"],
+        "expires_at": told["expires_at"],
+        "then": told["then"],
         "reasons": reasons,
         "at": iso(at),
     }
@@ -285,8 +287,7 @@ def _take_back(
         remains = left[name] if name in left else penalties.Effective()
         became = "superseded" if rank(remains.tier) >= rank(penalty["tier"]) else "reversed"
         by_state[became].append(name)
-        told = {**penalty, "expires_at": remains.expires_at}
-        events.append(_event("reversed", row, told, remains.tier, [], at))
+        events.append(_event("reversed", row, penalty, remains, [], at))
         events += _ban_record("lifted", row, penalty, at)
         detail = {"account_id": name, "penalty_id": penalty["penalty_id"], "effective": remains.tier, **why}
         entries.append(audit.Entry(actor, "penalty.reversed", row.action_id, detail))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from api.clock import DAY
+from api.clock import DAY, iso
 from api.policy import rank
 from api.rules import Policy
 from api.tables import penalties, reversals
@@ -34,20 +35,35 @@ class Penalty:
 
 @dataclass(frozen=True)
 class Effective:
-    """What is in force: the strongest active tier, and when it ends (None: open, or nothing in force)."""
+    """What is in force: the strongest active tier, and when it ends (None: open, or nothing in force).
+
+    `then`: what goes on after that end, milder each time, each until its own end.
+    """
 
     tier: str = "none"
     expires_at: int | None = None
+    then: tuple[tuple[str, int | None], ...] = ()
+
+    def told(self) -> dict[str, Any]:
+        """As events and pages say it: whoever keeps it knows what is in force at any later time."""
+        first, *later = (
+            {"tier": tier, "expires_at": None if end is None else iso(end)}
+            for tier, end in ((self.tier, self.expires_at), *self.then)
+        )
+        return {**first, "then": later}
 
 
 def effective(found: Iterable[Penalty], at: int) -> Effective:
     """The maximum of the penalties active at a time; of equal ones, the one that ends last."""
     never = 1 << 62
     active = [(rank(p.tier), never if p.expires_at is None else p.expires_at, p) for p in found if p.active(at)]
-    if not active:
-        return Effective()
-    strongest = max(active, key=lambda a: a[:2])[2]
-    return Effective(strongest.tier, strongest.expires_at)
+    steps: list[tuple[str, int | None]] = []
+    reached = at
+    for _, end, penalty in sorted(active, key=lambda a: a[:2], reverse=True):
+        if end > reached:
+            steps.append((penalty.tier, penalty.expires_at))
+            reached = end
+    return Effective(*steps[0], tuple(steps[1:])) if steps else Effective()
 
 
 def in_force(tx: Connection, where: ColumnElement[bool], at: int) -> dict[str, Effective]:

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from api import checkpoint, outbox, penalties
 from api.answers import AuditPage, Checkpoint, FeedPage, PenaltyPage
 from api.auth import Caller
-from api.clock import iso
 from api.clock import now as clock
 from api.problems import RESPONSES, described
 from api.routes.access import STORABLE, Cursor, Limit, NumberCursor, Store, caller_with, id_in_path, number, text_cursor
@@ -53,10 +52,7 @@ def in_force(
     with reading(store) as tx:
         feed_cursor = outbox.last_seq(tx)  # before the penalties: what is newer is in the feed after it
         found = penalties.page(tx, text_cursor(cursor), limit, clock())
-    told = [
-        {"account_id": name, "tier": p.tier, "expires_at": None if p.expires_at is None else iso(p.expires_at)}
-        for name, p in found
-    ]
+    told = [{"account_id": name, **held.told()} for name, held in found]
     following = found[-1][0] if len(found) == limit else None
     return {"penalties": told, "next_cursor": following, "next_feed_cursor": str(feed_cursor)}
 

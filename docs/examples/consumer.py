@@ -5,7 +5,7 @@
     python consumer.py show                                         prints what it would enforce
 
 Both ways may run at once: state lies in one SQLite file (consumer.db), and an event counts once, whichever way it came.
-Where this says `in_force`, a platform bans, restricts or warns.
+Where this says `enforced`, a platform bans, restricts or warns.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sqlite3
 import time
 import urllib.parse
 from contextlib import closing
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,7 +25,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS in_force (
-    account_id TEXT PRIMARY KEY, tier TEXT NOT NULL, expires_at TEXT, seq INTEGER NOT NULL
+    account_id TEXT PRIMARY KEY, steps TEXT NOT NULL, seq INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), cursor TEXT NOT NULL);
 """
@@ -40,12 +41,24 @@ def database(file: str) -> sqlite3.Connection:
 
 def apply(connection: sqlite3.Connection, event: dict[str, Any]) -> None:
     """Take an event over. One that came before, or is older than what is known of the account, changes nothing."""
+    steps = [{"tier": event["effective"], "expires_at": event["expires_at"]}, *event["then"]]
     connection.execute(
-        "INSERT INTO in_force VALUES (:account_id, :effective, :expires_at, :seq) ON CONFLICT (account_id) DO UPDATE "
-        "SET tier = excluded.tier, expires_at = excluded.expires_at, seq = excluded.seq "
-        "WHERE excluded.seq > in_force.seq",
-        event,
+        "INSERT INTO in_force VALUES (?, ?, ?) ON CONFLICT (account_id) DO UPDATE "
+        "SET steps = excluded.steps, seq = excluded.seq WHERE excluded.seq > in_force.seq",
+        (event["account_id"], json.dumps(steps), event["seq"]),
     )
+
+
+def enforced(connection: sqlite3.Connection, at: datetime | None = None) -> dict[str, str]:
+    """What is in force against each account at a time, by default now: no event says that something has ended."""
+    moment = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    found = {}
+    for account_id, steps in connection.execute("SELECT account_id, steps FROM in_force ORDER BY account_id"):
+        standing = (s["tier"] for s in json.loads(steps) if s["expires_at"] is None or s["expires_at"] > moment)
+        tier = next(standing, "none")
+        if tier != "none":
+            found[account_id] = tier
+    return found
 
 
 def receive(file: str, secret: str, port: int) -> ThreadingHTTPServer:
@@ -95,7 +108,7 @@ def begin(connection: sqlite3.Connection, api: str, key: str) -> str:
     with connection:
         # what is known is older than this, or came since then by webhook and stays
         connection.execute(
-            "UPDATE in_force SET tier = 'none', expires_at = NULL, seq = :seq - 1 WHERE seq <= :seq",
+            "UPDATE in_force SET steps = '[]', seq = :seq - 1 WHERE seq <= :seq",
             {"seq": int(cursor)},
         )
         for penalty in held:
@@ -146,9 +159,7 @@ def main() -> None:
                     if given.once:
                         return
                     time.sleep(5)
-        for account_id, tier in connection.execute(
-            "SELECT account_id, tier FROM in_force WHERE tier <> 'none' ORDER BY 1"
-        ):
+        for account_id, tier in enforced(connection).items():
             print(f"{account_id}  {tier}")
 
 

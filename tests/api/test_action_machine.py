@@ -24,7 +24,8 @@ from test_execution import CrashError, crash_at
 
 from api import actions, execution, reviews, states, switch, verdicts
 from api.audit import verify_chain
-from api.clock import now
+from api.clock import iso, now
+from api.penalties import in_force
 from api.policy import rank
 from api.publish import publish
 from api.rules import load
@@ -371,11 +372,14 @@ class Actions(RuleBasedStateMachine):
 
     @invariant()
     def the_feed_tells_what_is_in_force(self) -> None:
-        """Who plays the feed back, in order, has the penalties that the store has."""
+        """Who plays the feed back, in order, has the penalties that the store has, and will have them later."""
         with reading(self.engine) as tx:
             told = select(outbox.c.payload).where(outbox.c.kind == "enforcement").order_by(outbox.c.seq)
             played: dict[str, str] = {}
+            steps: dict[str, list[dict[str, Any]]] = {}
             for event in tx.execute(told).scalars():
+                now = {"tier": event["effective"], "expires_at": event["expires_at"]}
+                steps[event["account_id"]] = [now, *event["then"]]
                 if event["type"] == "penalty.applied":
                     assert event["penalty_id"] not in played
                     played[event["penalty_id"]] = event["account_id"]
@@ -385,6 +389,12 @@ class Actions(RuleBasedStateMachine):
                 penalties.c.penalty_id.not_in(select(reversals.c.penalty_id))
             )
             assert played == {r.penalty_id: r.account_id for r in tx.execute(left)}
+            for days in (0, 31, 91):
+                at = self.at + days * DAY
+                held = in_force(tx, penalties.c.penalty_id.is_not(None), at)
+                for name, mine in steps.items():
+                    going = (s["tier"] for s in mine if s["expires_at"] is None or s["expires_at"] > iso(at))
+                    assert next(going, "none") == (held[name].tier if name in held else "none")
 
     @invariant()
     def the_genuine_have_no_standing_verdict(self) -> None:

@@ -42,8 +42,21 @@ def test_reversing_a_penalty_leaves_exactly_what_the_others_leave(
     assert effective([*others, taken_back], at) == effective(others, at)
 
 
+@given(st.lists(penalties, max_size=8), moments, moments)
+def test_what_is_told_now_says_what_is_in_force_at_any_later_time(found: list[Penalty], at: int, later: int) -> None:
+    """As long as nothing new happens: who has the steps needs no event for the end of a penalty."""
+    begun = [p for p in found if p.applied_at <= at and p.reversed_at is None]
+    now = effective(begun, at)
+    steps = [(now.tier, now.expires_at), *now.then]
+    standing = next((tier for tier, end in steps if end is None or end > at + later), "none")
+    assert standing == effective(begun, at + later).tier
+    ranks, ends = [rank(tier) for tier, _ in steps], [1 << 62 if end is None else end for _, end in steps]
+    assert ranks == sorted(set(ranks), reverse=True)
+    assert ends == sorted(set(ends))
+
+
 def test_of_equal_penalties_the_one_that_ends_last_is_shown() -> None:
     found = [Penalty("warn", 0, 50), Penalty("restrict", 0, 20), Penalty("restrict", 0, 30)]
-    assert effective(found, 10) == Effective("restrict", 30)
+    assert effective(found, 10) == Effective("restrict", 30, (("warn", 50),))
     assert effective(found, 30) == Effective("warn", 50)
     assert effective([*found, Penalty("restrict", 5)], 10) == Effective("restrict", None)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -28,9 +29,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, select, update
 from standardwebhooks import Webhook
-from test_execution import CrashError, crash_at
+from test_execution import CrashError, approved_action, begin, crash_at
 
-from api import delivery, outbox, webhooks
+from api import delivery, execution, outbox, penalties, webhooks
 from api.clock import now
 from api.delivery import SCHEDULE, SECOND
 from api.outbound import Allowed, Answered, RefusedError, Sender, check_url, public
@@ -39,6 +40,7 @@ from api.rules import Policy
 from api.store import open_store, reading, upgrade, writing
 from api.tables import audit, webhook_endpoints, webhook_waiting
 from api.tables import outbox as outbox_table
+from api.tables import penalties as penalties_table
 from graph.errors import ConflictError, InputError, NothingFoundError
 
 ROOT = Path(__file__).parents[2]
@@ -569,9 +571,10 @@ def consumer() -> ModuleType:
     return module
 
 
-def known(file: Path) -> dict[str, str]:
+def known(consumer: ModuleType, file: Path) -> dict[str, str]:
     with closing(sqlite3.connect(file)) as connection:
-        return dict(connection.execute("SELECT account_id, tier FROM in_force WHERE tier <> 'none'").fetchall())
+        found: dict[str, str] = consumer.enforced(connection)
+        return found
 
 
 def in_force(people: People) -> dict[str, str]:
@@ -636,8 +639,8 @@ def test_the_consumer_ends_where_the_store_does(
                 sender.close()
                 while consumer.pull(feed, base, key):
                     pass
-                assert known(by_hook) == known(by_feed) == in_force(people), step
-                assert len(known(by_hook)) == (60 if step == "execute" else 0)
+                assert known(consumer, by_hook) == known(consumer, by_feed) == in_force(people), step
+                assert len(known(consumer, by_hook)) == (60 if step == "execute" else 0)
     with reading(engine) as tx:
         assert tx.execute(select(webhook_waiting)).all() == []
         assert webhooks.find(tx, endpoint_id).state == "enabled"
@@ -664,7 +667,7 @@ def test_a_consumer_that_was_away_for_long_begins_with_what_is_in_force(
     publish(banned_network(platform), platform.place.log, engine, policy=policy, actor="t")
     with served(engine) as people, closing(consumer.database(str(tmp_path / "c.db"))) as feed:
         key, base = people("reader", ["verdict:read"]).key, str(people.http.base_url)
-        consumer.apply(feed, {"account_id": "old", "effective": "ban", "expires_at": None, "seq": 0})
+        consumer.apply(feed, {"account_id": "old", "effective": "ban", "expires_at": None, "then": [], "seq": 0})
         action = approved(people)
         carry(people, action, "execute", "executed")
         with writing(engine) as tx:
@@ -674,10 +677,41 @@ def test_a_consumer_that_was_away_for_long_begins_with_what_is_in_force(
         feed.commit()
         while consumer.pull(feed, base, key):
             pass
-        assert known(tmp_path / "c.db") == in_force(people)
+        assert known(consumer, tmp_path / "c.db") == in_force(people)
         assert len(in_force(people)) == 8
         page = people("reader").get("/v1/penalties", limit=3).json()
         assert (len(page["penalties"]), page["next_cursor"]) == (3, page["penalties"][-1]["account_id"])
+
+
+def test_a_penalty_ends_by_itself_and_leaves_what_is_milder(
+    engine: Engine, platform: Platform, policy: Policy, consumer: ModuleType, tmp_path: Path
+) -> None:
+    """The consumer agrees with the store at any later time, also if it began with what is in force."""
+    publish(banned_network(platform, 5), platform.place.log, engine, policy=policy, actor="t")
+    for tier in ("warn", "restrict"):  # for 90 and for 30 days
+        action_id = approved_action(engine, action=tier)
+        begin(engine, action_id, "execute")
+        execution.carry_on(engine, action_id)
+    with served(engine) as people:
+        key, base = people("reader", ["verdict:read"]).key, str(people.http.base_url)
+        with closing(consumer.database(str(tmp_path / "late.db"))) as late:
+            consumer.pull(late, base, key)
+        with closing(consumer.database(str(tmp_path / "early.db"))) as early:
+            early.execute("INSERT INTO place VALUES (1, '0')")
+            early.commit()
+            while consumer.pull(early, base, key):
+                pass
+    tiers = []
+    for days in (1, 31, 91):
+        at = now() + days * DAY
+        with reading(engine) as tx:
+            held = penalties.in_force(tx, penalties_table.c.penalty_id.is_not(None), at)
+        stands = {name: effective.tier for name, effective in held.items()}
+        for name in ("early.db", "late.db"):
+            with closing(sqlite3.connect(tmp_path / name)) as connection:
+                assert consumer.enforced(connection, datetime.fromtimestamp(at / SECOND, UTC)) == stands
+        tiers.append(set(stands.values()))
+    assert tiers == [{"restrict"}, {"warn"}, set()]
 
 
 def test_a_forged_webhook_is_refused(consumer: ModuleType, tmp_path: Path) -> None:
@@ -685,7 +719,7 @@ def test_a_forged_webhook_is_refused(consumer: ModuleType, tmp_path: Path) -> No
     with listening(consumer.receive(str(tmp_path / "c.db"), secret, 0)) as port:
         told = {
             "type": "penalty.applied",
-            "data": {"account_id": "x", "effective": "ban", "expires_at": None, "seq": 1},
+            "data": {"account_id": "x", "effective": "ban", "expires_at": None, "then": [], "seq": 1},
         }
         headers = {"webhook-id": "m", "webhook-timestamp": str(int(time.time())), "webhook-signature": "v1,AAAA"}
         assert httpx.post(f"http://127.0.0.1:{port}/", json=told, headers=headers).status_code == 400
