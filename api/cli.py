@@ -84,12 +84,11 @@ def worker(once: bool, every: float, folder: Path | None) -> None:
     from api import logs
     from api import worker as rooms
     from api.outbound import Allowed, Sender
-    from api.server import share_one_heap, until_stopped
+    from api.server import until_stopped
     from graph.errors import ConflictError
     from graph.settings import settings
 
     logs.configure(settings().log_format, settings().log_level)
-    share_one_heap()
     place = workspace_in(folder)
     with until_stopped() as go_on, store_in(folder) as engine:
         if not once:

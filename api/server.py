@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -16,8 +15,6 @@ from fastapi import FastAPI
 
 from graph.errors import ConflictError
 from graph.files import write_json
-
-M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str], None]) -> None:
@@ -45,7 +42,6 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
                 ready(url)
 
     config = configuration(app)
-    share_one_heap()
     try:
         with until_stopped():  # uvicorn hands the signal on once it has shut down: then it ends here, not there
             Server(config).run(sockets=[listener])
@@ -54,15 +50,6 @@ def serve(app: FastAPI, host: str, port: int, where: Path, ready: Callable[[str]
     finally:
         where.unlink(missing_ok=True)
         listener.close()
-
-
-def share_one_heap() -> None:
-    """Have the C library, where it is glibc, keep one heap for all threads. Call it before they start.
-
-    With a heap each, what requests have freed is kept many times over, in pieces, and a process grows for hours.
-    """
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def configuration(app: FastAPI) -> uvicorn.Config:
