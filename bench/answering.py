@@ -10,7 +10,8 @@ changes its speed changes every figure. `--postgresql` also measures a store in 
 (Debian's, durable as it ships).
 
 The mixed load comes from four clients: verdicts, batches, networks, the feed, reviews, proposals, their previews and
-cancelling them. Errors are counted, and the server's memory is read every few seconds.
+cancelling them. Errors are counted, the server's memory is read every few seconds, and answers of the first third are
+compared with those of the last.
 """
 
 from __future__ import annotations
@@ -166,9 +167,11 @@ def compare(port: int, bare_port: int, key: str, names: list[str], times: int, w
 
 
 def mixed(process: subprocess.Popen[bytes], port: int, key: str, names: list[str], minutes: float) -> None:
-    """Load of many kinds; what fails, and how memory goes."""
+    """Load of many kinds; what fails, how memory goes, and whether answers take longer the more there is."""
     networks = len(names) // 200
-    until, counts, errors = time.monotonic() + minutes * 60, Counter[str](), Counter[str]()
+    begun = time.monotonic()
+    until, errors = begun + minutes * 60, Counter[str]()
+    took: dict[str, list[tuple[float, float]]] = {}
     lock, numbers = threading.Lock(), itertools.count()
 
     def client(seed: int) -> None:
@@ -208,20 +211,25 @@ def mixed(process: subprocess.Popen[bytes], port: int, key: str, names: list[str
                     path = f"/v1/network-actions/{answers[0].json()['action_id']}"
                     answers += [change(f"{path}:preview"), change(f"{path}:cancel", {"reason": "bench"})]
                 with lock:
-                    counts[kind] += len(answers)
+                    took.setdefault(kind, []).extend((time.monotonic(), a.elapsed.total_seconds()) for a in answers)
                     errors.update(f"{kind} {a.status_code}" for a in answers if a.status_code >= 400)
 
     clients = [threading.Thread(target=client, args=(seed,)) for seed in range(4)]
     for one in clients:
         one.start()
     memory: list[tuple[float, float]] = []
-    server, start = psutil.Process(process.pid), time.monotonic()
+    server = psutil.Process(process.pid)
     while any(one.is_alive() for one in clients):
-        memory.append((time.monotonic() - start, server.memory_info().rss / 1e6))
+        memory.append((time.monotonic() - begun, server.memory_info().rss / 1e6))
         time.sleep(min(5.0, minutes * 6))
-    total = sum(counts.values())
-    print(f"mixed load, {minutes:g} minutes: {total:,} requests ({total / minutes / 60:.0f} a second): {dict(counts)}")
+    total = sum(map(len, took.values()))
+    print(f"mixed load, {minutes:g} minutes: {total:,} requests ({total / minutes / 60:.0f} a second)")
     print(f"  errors: {dict(errors) or 'none'}")
+    third = minutes * 20
+    for kind, seen in took.items():
+        first = [s for at, s in seen if at < begun + third]
+        last = [s for at, s in seen if at > until - third]
+        print(f"  {kind}: {len(seen):,}; in the first third {quantiles(first)}; in the last {quantiles(last)}")
     late = memory[len(memory) // 3 :]
     slope = np.polyfit([t / 60 for t, _ in late], [mb for _, mb in late], 1)[0] if len(late) > 2 else float("nan")
     print(
