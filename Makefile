@@ -24,7 +24,8 @@ $(UV):
 
 $(VENV)/.installed: $(UV) requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip sync --quiet --require-hashes requirements.lock
+	@# compiled now: where Python is told to write no bytecode, as containers often do, each command would compile anew
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
 	touch $@
 
