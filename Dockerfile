@@ -9,7 +9,8 @@ ARG PYTHON=python:3.11.14-slim-bookworm
 
 FROM ${PYTHON} AS build
 ARG UV_VERSION=0.13.9
-ENV UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/shoal
+# compiled here: where the image runs, nothing may be written
+ENV UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/shoal
 RUN pip install --no-cache-dir --disable-pip-version-check uv==${UV_VERSION}
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
