@@ -41,7 +41,8 @@ def database(file: str) -> sqlite3.Connection:
 
 def apply(connection: sqlite3.Connection, event: dict[str, Any]) -> None:
     """Take an event over. One that came before, or is older than what is known of the account, changes nothing."""
-    steps = [{"tier": event["effective"], "expires_at": event["expires_at"]}, *event["then"]]
+    steps = [{"tier": event["effective"], "expires_at": event["expires_at"]}]
+    steps += event.get("then", [])  # events from before there was such a thing have none
     connection.execute(
         "INSERT INTO in_force VALUES (?, ?, ?) ON CONFLICT (account_id) DO UPDATE "
         "SET steps = excluded.steps, seq = excluded.seq WHERE excluded.seq > in_force.seq",
