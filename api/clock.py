@@ -21,3 +21,8 @@ def now() -> int:
 def iso(at: int) -> str:
     """RFC 3339 text of a time, with microseconds: `2026-11-22T10:15:00.000000Z`."""
     return (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def iso_or_none(at: int | None) -> str | None:
+    """The text of a time that may be missing."""
+    return None if at is None else iso(at)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from api import judging
-from api.clock import iso
+from api.clock import iso, iso_or_none
 from api.judging import Context
 from api.policy import TIERS, rank
 from api.tables import accounts, evidence, members, networks, verdicts
@@ -65,8 +65,8 @@ def _summary(row: Any, current: Context, at: int) -> dict[str, Any]:
         "change": row["change"],
         "parents": row["parents"] or [],
         "reborn": row["reborn"] or [],
-        "first_at": None if row["first_at"] is None else iso(row["first_at"]),
-        "last_at": None if row["last_at"] is None else iso(row["last_at"]),
+        "first_at": iso_or_none(row["first_at"]),
+        "last_at": iso_or_none(row["last_at"]),
         "run_id": current.run_id,
         "policy_version": current.policy.version,
         "published_at": iso(current.published_at),

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from api.clock import DAY, iso
+from api.clock import DAY, iso_or_none
 from api.policy import rank
 from api.rules import Policy
 from api.tables import penalties, reversals
@@ -47,8 +47,7 @@ class Effective:
     def told(self) -> dict[str, Any]:
         """As events and pages say it: whoever keeps it knows what is in force at any later time."""
         first, *later = (
-            {"tier": tier, "expires_at": None if end is None else iso(end)}
-            for tier, end in ((self.tier, self.expires_at), *self.then)
+            {"tier": tier, "expires_at": iso_or_none(end)} for tier, end in ((self.tier, self.expires_at), *self.then)
         )
         return {**first, "then": later}
 

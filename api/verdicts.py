@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from api import penalties
-from api.clock import iso
+from api.clock import iso, iso_or_none
 from api.tables import accounts, verdicts
 from api.tables import penalties as penalties_table
 
@@ -88,7 +88,7 @@ def _present(account_id: str, found: Found | None, held: penalties.Effective | N
         read.update({name: from_json(read[name]) for name in _JSON if read[name] is not None})
         tier, verdict = present(read, judged_at, expires_at, at)
     if held is not None:
-        penalty = {"tier": held.tier, "expires_at": None if held.expires_at is None else iso(held.expires_at)}
+        penalty = {"tier": held.tier, "expires_at": iso_or_none(held.expires_at)}
     return {
         "account_id": account_id,
         "known": found is not None,
@@ -104,8 +104,8 @@ def present(row: Any, judged_at: int | None, expires_at: int | None, at: int) ->
     return "none" if expired else row["tier"], {
         **version(row),
         "expired": expired,
-        "judged_at": None if judged_at is None else iso(judged_at),
-        "expires_at": None if expires_at is None else iso(expires_at),
+        "judged_at": iso_or_none(judged_at),
+        "expires_at": iso_or_none(expires_at),
     }
 
 

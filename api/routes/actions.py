@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from api import actions, execution
 from api.answers import ActionDetail, ActionOut, ActionPage
 from api.auth import Caller
-from api.clock import EPOCH, iso
+from api.clock import EPOCH, iso, iso_or_none
 from api.idempotency import Answer
 from api.problems import RESPONSES
 from api.routes.access import Cursor, IdempotencyKey, Limit, PathId, Store, caller_with, change, id_in_path, text_cursor
@@ -60,10 +60,10 @@ def body_of(tx: Connection, action_id: str) -> dict[str, Any]:
             "passed": sample.passed,
         },
         "impact": row.impact,
-        "execute_at": _iso(row.execute_at),
+        "execute_at": iso_or_none(row.execute_at),
         "executor": row.executor,
         "held_for": row.held_for,
-        "held_until": _iso(row.held_until),
+        "held_until": iso_or_none(row.held_until),
         "overrides": [
             {
                 "override_id": o.override_id,
@@ -77,10 +77,6 @@ def body_of(tx: Connection, action_id: str) -> dict[str, Any]:
             for o in found.overrides
         ],
     }
-
-
-def _iso(at: int | None) -> str | None:
-    return None if at is None else iso(at)
 
 
 @router.post(_PATH, status_code=201, response_model=ActionOut)

@@ -154,9 +154,15 @@ def _evidence(networks: dict[str, list[str]]) -> list[dict[str, Any]]:
 
 def banned_network(platform: Platform, size: int = 8, name: str = "n1") -> Run:
     """A run with one network whose members were registered through a hosting tool."""
-    members = [f"bot-{name}-{i:04d}" for i in range(size)]
-    platform.accounts([{"account_id": a, "registration_client": "hosting-tool-alpha"} for a in members])
-    return platform.run({name: members}, others=["person-1", "person-2"])
+    return banned_networks(platform, {name: size})
+
+
+def banned_networks(platform: Platform, sizes: dict[str, int]) -> Run:
+    """A run with networks of these sizes whose members were registered through a hosting tool."""
+    networks = {name: [f"bot-{name}-{i:04d}" for i in range(size)] for name, size in sizes.items()}
+    found = [{"account_id": a, "registration_client": "hosting-tool-alpha"} for m in networks.values() for a in m]
+    platform.accounts(found)
+    return platform.run(networks, others=["person-1", "person-2"])
 
 
 def changed_policy(*changes: tuple[str, str]) -> Policy:

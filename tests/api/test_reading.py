@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from apikit import People, Platform, served
+from apikit import People, Platform, banned_networks, served
 from sqlalchemy import Engine, event, insert
 from test_execution import approved_action, begin
 
@@ -80,12 +80,7 @@ def test_what_a_request_reads_does_not_grow_with_what_else_there_is(
     engine: Engine, platform: Platform, policy: Policy
 ) -> None:
     """The same requests, before and after others were reviewed and banned."""
-    networks = {name: [f"bot-{name}-{n:04d}" for n in range(size)] for name, size in (("n1", 8), ("n2", OTHERS))}
-    tool = [
-        {"account_id": a, "registration_client": "hosting-tool-alpha"} for names in networks.values() for a in names
-    ]
-    platform.accounts(tool)
-    run = platform.run(networks, others=["person-1", "person-2"])
+    run = banned_networks(platform, {"n1": 8, "n2": OTHERS})
     publish(run, platform.place.log, engine, policy=policy, actor="t")
     with served(engine, carry_out=False) as people:
         asks = requests_of(people)
